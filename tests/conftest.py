@@ -1,0 +1,129 @@
+"""What every test gets: directories of its own, a clean environment, and a look at what it leaves behind."""
+
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import uuid
+from pathlib import Path
+
+import hypothesis
+import leaks
+import pytest
+
+RUN = uuid.uuid4().hex
+
+# Variables of a launcher or of a session around the tests, which would make the test process look like a rank.
+_FOREIGN_PREFIXES = ("PXSHELL_", "PMI_", "PMIX_", "OMPI_", "MPI_LOCAL", "MV2_", "PALS_", "FLUX_", "SLURM_", "TORCH")
+_FOREIGN_NAMES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
+
+_starts = leaks.ProcessStarts()
+
+# The machine may be slow and shared: time says nothing about an example.
+hypothesis.settings.register_profile("pxshell", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("pxshell")
+
+
+class PrivateDirectories:
+    """A PXSHELL_DIR and a PXSHELL_RUNTIME_DIR in the environment: 0700, and short for the paths of sockets."""
+
+    def __init__(self) -> None:
+        self.base = Path(tempfile.mkdtemp(prefix="pxt-", dir="/tmp"))
+        self.state = self.base / "d"
+        self.runtime = self.base / "r"
+        self._saved: dict[str, str | None] = {}
+        for name, path in (("PXSHELL_DIR", self.state), ("PXSHELL_RUNTIME_DIR", self.runtime)):
+            path.mkdir(mode=0o700)
+            self._saved[name] = os.environ.get(name)
+            os.environ[name] = str(path)
+
+    def close(self) -> list[str]:
+        """Remove the directories, put the environment back and return what should not have been left in them."""
+        for name, value in self._saved.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        leaked = leaks.leaked_files(self.state, self.runtime)
+        shutil.rmtree(self.base, ignore_errors=True)
+        return leaked
+
+
+def _look_at_processes(before: set[int], starts: int) -> list[str]:
+    return [] if _starts.count == starts else leaks.end_leaked_processes(RUN, before)
+
+
+def _processes_now() -> set[int]:
+    return set(leaks.running_processes(RUN)) if _starts.count else set()
+
+
+def _fail_about(what: dict[str, list[str]]) -> None:
+    lines = [f"left behind: {kind}: {entry}" for kind, entries in what.items() for entry in entries]
+    if lines:
+        pytest.fail("\n".join(lines), pytrace=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _module_is_clean(request):
+    """Give a module's own fixtures directories, and check what those fixtures leave behind."""
+    before, starts = _processes_now(), _starts.count
+    directories = PrivateDirectories()
+    yield
+    processes = _look_at_processes(before, starts)
+    files = directories.close()
+    may_leave_files = request.node.get_closest_marker("leaves_files")
+    _fail_about({"process": processes, "file": [] if may_leave_files else files})
+
+
+@pytest.fixture(autouse=True)
+def _test_is_clean(request, _module_is_clean):
+    """Give a test directories of its own; fail it for processes, threads, sockets or connection files that it leaves.
+
+    With the marker ``shared_directories`` the test uses those of its module, where a cluster of the module lives.
+    """
+    before, starts, threads = _processes_now(), _starts.count, set(threading.enumerate())
+    own = None if request.node.get_closest_marker("shared_directories") else PrivateDirectories()
+    yield
+    processes = _look_at_processes(before, starts)
+    left_threads = leaks.leaked_threads(threads)
+    files = own.close() if own else []
+    if request.node.get_closest_marker("leaves_files"):
+        files = []
+    _fail_about({"process": processes, "thread": left_threads, "file": files})
+
+
+@pytest.fixture
+def mpiexec() -> str:
+    """Return the mpiexec that belongs to this Python; skip the test where there is none."""
+    return _find_mpiexec() or pytest.skip("no mpiexec beside this Python or on PATH")
+
+
+def _find_mpiexec() -> str | None:
+    beside = Path(sys.prefix) / "bin" / "mpiexec"
+    return str(beside) if beside.exists() else shutil.which("mpiexec")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Clean the environment for all tests and their processes."""
+    for name in list(os.environ):
+        if name.startswith(_FOREIGN_PREFIXES) or name in _FOREIGN_NAMES:
+            del os.environ[name]
+    os.environ[leaks.MARKER] = RUN
+    home = tempfile.mkdtemp(prefix="pxt-home-", dir="/tmp")
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR"):
+        os.environ[name] = str(Path(home, name.lower()))
+        Path(os.environ[name]).mkdir(mode=0o700)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what this machine cannot run."""
+    lacks = {
+        "mpi": None if _find_mpiexec() else "no mpiexec beside this Python or on PATH",
+        "browser": None if shutil.which("chromium") or shutil.which("google-chrome") else "no Chromium on PATH",
+    }
+    for item in items:
+        for marker, why in lacks.items():
+            if why and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=why))
