@@ -1,0 +1,1 @@
+"""The messages and the rules, without I/O, threads or a clock."""

@@ -1,0 +1,65 @@
+"""One lane on its way up through a relay: what waits for folding, for how long, and when it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pxshell.protocol.fold import Folder
+from pxshell.protocol.message import Message
+from pxshell.ranks import RankSet
+
+__all__ = ["UpwardFlow"]
+
+#: Seconds that the first message waits for equals when nothing was flowing.
+SHORT_WINDOW = 0.002
+#: Seconds at most while output flows.
+LONG_WINDOW = 0.05
+#: Bytes after which what waits goes on whatever the window.
+FLUSH_BYTES = 256 * 1024
+
+
+class UpwardFlow:
+    """Folds what the ranks of one relay say in one lane.
+
+    A message goes on as soon as nobody can join it any more, else after a flush window: a rank that lags holds nobody's
+    output back. The window grows while windows fill (twice as long each time) and falls back when one ends with little.
+
+    Args:
+        expected: for a request id, the ranks below this relay that have not answered it yet.
+        longest: limit of the window in seconds.
+    """
+
+    def __init__(self, expected: Callable[[str], RankSet], *, longest: float = LONG_WINDOW) -> None:
+        self._folder = Folder()
+        self._expected = expected
+        self._window = SHORT_WINDOW
+        self._longest = longest
+        self._due: float | None = None
+
+    @property
+    def deadline(self) -> float | None:
+        """When `flush` is due; None while nothing waits."""
+        return self._due
+
+    def add(self, message: Message, now: float) -> list[Message]:
+        """Take one message; return what may go on at once."""
+        self._folder.add(message)
+        if self._folder.size > FLUSH_BYTES:
+            return self.flush()
+        return self.take(now)
+
+    def take(self, now: float) -> list[Message]:
+        """Return what nobody can join any more; start the window for the rest."""
+        out = self._folder.take_complete(self._expected)
+        if not len(self._folder):
+            self._due = None
+        elif self._due is None:
+            self._due = now + self._window
+        return out
+
+    def flush(self) -> list[Message]:
+        """Return all that waits: the window has ended."""
+        busy = len(self._folder) > 1
+        self._window = min(self._window * 2, self._longest) if busy else SHORT_WINDOW
+        self._due = None
+        return self._folder.take()

@@ -1,0 +1,71 @@
+"""Which ranks have not answered which request yet: what folding waits for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pxshell.protocol.message import Message
+from pxshell.ranks import RankSet
+
+__all__ = ["Owed", "PendingReplies", "is_reply"]
+
+
+class Owed(NamedTuple):
+    """A reply that ranks still owe."""
+
+    request: str
+    #: The client that waits for it.
+    origin: str
+    ranks: RankSet
+
+
+def is_reply(message: Message) -> bool:
+    """Tell whether this message is a rank's last word for its parent request."""
+    return message.type.endswith("_reply") or message.type == "px_missing"
+
+
+class PendingReplies:
+    """Requests that went down, each with the ranks that still owe a reply."""
+
+    def __init__(self) -> None:
+        self._owing: dict[str, RankSet] = {}
+        self._origins: dict[str, str] = {}
+        self.alive = RankSet()
+
+    def begin(self, request: Message, ranks: RankSet) -> None:
+        """A request goes down to these ranks."""
+        if owing := ranks & self.alive:
+            self._owing[request.id] = self._owing.get(request.id, RankSet()) | owing
+            self._origins[request.id] = request.header.origin
+
+    def answered(self, message: Message) -> None:
+        """A message has come up; replies settle what they answer."""
+        if is_reply(message):
+            self._settle(message.parent, message.ranks)
+
+    def _settle(self, request: str, ranks: RankSet) -> None:
+        owing = self._owing.get(request, RankSet()) - ranks
+        if owing:
+            self._owing[request] = owing
+        else:
+            self._owing.pop(request, None)
+            self._origins.pop(request, None)
+
+    def gone(self, ranks: RankSet) -> list[Owed]:
+        """These ranks will say nothing any more; return what they still owed."""
+        self.alive -= ranks
+        owed = [
+            Owed(request, self._origins[request], part)
+            for request, owing in self._owing.items()
+            if (part := owing & ranks)
+        ]
+        for debt in owed:
+            self._settle(debt.request, debt.ranks)
+        return owed
+
+    def expected(self, request: str) -> RankSet:
+        """Return the ranks that may still say something for a request.
+
+        For what is no request in flight (scripts, states, late output) that is every living rank.
+        """
+        return self._owing.get(request, self.alive)

@@ -1,0 +1,125 @@
+"""The table of message types: lane, direction, the role that may send it, and how it folds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+__all__ = ["RUN", "TYPES", "Direction", "Fold", "Lane", "MessageType", "Role", "lane_of", "may_send", "type_of"]
+
+
+#: The request id of a script: one long cell, to which all clients subscribe.
+RUN = "run"
+
+
+class Lane(IntEnum):
+    """Work is ordered; control is urgent and overtakes it."""
+
+    WORK = 0
+    CONTROL = 1
+
+
+class Direction(Enum):
+    """Which way through the tree."""
+
+    DOWN = "down"
+    UP = "up"
+    BOTH = "both"
+
+
+class Role(Enum):
+    """What a peer's key, or its place below a node, proves that it is."""
+
+    OPERATOR = "operator"
+    OBSERVER = "observer"
+    NODE = "node"
+    ENGINE = "engine"
+
+
+class Fold(Enum):
+    """How equal messages of several ranks become one."""
+
+    #: Never: it is for one rank, or about one.
+    NEVER = "never"
+    #: By the digest of the normal form.
+    DIGEST = "digest"
+    #: By the line: stream text.
+    LINES = "lines"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageType:
+    """One row of the table."""
+
+    name: str
+    lane: Lane
+    direction: Direction
+    fold: Fold = Fold.NEVER
+    #: Least role of a client that may send it; down only.
+    needs: Role = Role.OPERATOR
+
+
+_W, _C = Lane.WORK, Lane.CONTROL
+_DOWN, _UP = Direction.DOWN, Direction.UP
+
+
+def _down(lane: Lane, *names: str, needs: Role = Role.OPERATOR) -> list[MessageType]:
+    return [MessageType(name, lane, _DOWN, needs=needs) for name in names]
+
+
+def _up(lane: Lane, fold: Fold, *names: str) -> list[MessageType]:
+    return [MessageType(name, lane, _UP, fold) for name in names]
+
+
+_ROWS = [
+    # Work, down: what runs in the main thread, in the one order that the controller gives.
+    *_down(_W, "execute_request", "px_apply_request", "px_push_request", "px_pull_request"),
+    *_down(_W, "comm_info_request"),
+    # Node to engine, with the write ends of the rank's two output pipes as descriptors.
+    *_down(_W, "px_output", needs=Role.NODE),
+    # Comms speak both ways and belong to one rank each.
+    *[MessageType(name, _W, Direction.BOTH) for name in ("comm_open", "comm_msg", "comm_close")],
+    # Work, up.
+    *_up(_W, Fold.LINES, "stream"),
+    *_up(_W, Fold.DIGEST, "display_data", "update_display_data", "execute_result", "error", "clear_output"),
+    *_up(_W, Fold.DIGEST, "execute_reply", "px_push_reply", "px_place"),
+    *_up(_W, Fold.NEVER, "px_apply_reply", "px_pull_reply", "comm_info_reply", "input_request", "px_cut"),
+    # Control, down.
+    *_down(_C, "px_pause_request", "px_resume_request", "px_signal_request", "interrupt_request", "input_reply"),
+    *_down(_C, "px_probe_request", "px_peek_request", "complete_request", "inspect_request"),
+    *_down(_C, "px_start_request", "px_restart_request", "px_stop_request", "px_attend_request"),
+    *_down(_C, "px_stacks_request", "px_status_request", "px_log_request", needs=Role.OBSERVER),
+    # Controller to engines: whether anybody listens.
+    *_down(_C, "px_attendance", needs=Role.NODE),
+    # Control, up.
+    *_up(_C, Fold.DIGEST, "px_pause_reply", "px_resume_reply", "px_signal_reply", "interrupt_reply"),
+    *_up(_C, Fold.DIGEST, "px_probe_reply", "px_peek_reply", "complete_reply", "inspect_reply", "px_start_reply"),
+    *_up(_C, Fold.DIGEST, "px_stacks_reply", "px_restart_reply", "px_state", "px_missing"),
+    *_up(_C, Fold.NEVER, "px_stop_reply", "px_status_reply", "px_attend_reply", "px_log_reply"),
+    *_up(_C, Fold.NEVER, "px_ranks", "px_snapshot", "px_notice", "px_denied"),
+]
+
+TYPES: dict[str, MessageType] = {row.name: row for row in _ROWS}
+
+
+def type_of(name: str) -> MessageType | None:
+    """Look a type up; None when unknown."""
+    return TYPES.get(name)
+
+
+def lane_of(name: str) -> Lane:
+    """Return the lane of a type; an unknown type is work, where it delays nobody urgent."""
+    row = TYPES.get(name)
+    return row.lane if row is not None else Lane.WORK
+
+
+def may_send(role: Role, name: str) -> bool:
+    """Tell whether a peer in this role may send this type to the controller (P9)."""
+    row = TYPES.get(name)
+    if row is None:
+        return False
+    if role in (Role.NODE, Role.ENGINE):
+        return row.direction is not Direction.DOWN
+    if row.direction is Direction.UP:
+        return False
+    return row.needs is Role.OBSERVER or (row.needs is Role.OPERATOR and role is Role.OPERATOR)
