@@ -1,0 +1,1 @@
+"""Drivers of the protocol: ZeroMQ with Curve, unix streams, in-process."""

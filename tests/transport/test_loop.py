@@ -1,0 +1,163 @@
+"""The loop of processes that must not import asyncio."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from pxshell.testing.waiting import wait_until
+from pxshell.transport.base import Reactor
+from pxshell.transport.loop import SelectLoop
+
+
+@pytest.fixture
+def loop():
+    made = SelectLoop()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def pair():
+    ends = socket.socketpair()
+    for end in ends:
+        end.setblocking(False)
+    yield ends
+    for end in ends:
+        end.close()
+
+
+def test_readers_and_writers_are_called_until_removed(loop, pair):
+    here, there = pair
+    calls = []
+    loop.add_reader(here.fileno(), calls.append, "read")
+    loop.add_writer(here.fileno(), calls.append, "write")
+    there.send(b"x")
+    assert loop.run_once()
+    assert sorted(calls) == ["read", "write"]
+    assert loop.remove_writer(here.fileno())
+    assert not loop.remove_writer(here.fileno())
+    loop.run_once()
+    assert calls[2:] == ["read"]
+    assert loop.remove_reader(here.fileno())
+    assert not loop.run_once()
+
+
+def test_a_callback_that_another_one_removed_is_not_called(loop, pair):
+    here, there = pair
+    calls = []
+
+    def take(me, other):
+        calls.append(me)
+        loop.remove_reader(other.fileno())
+
+    here.send(b"x")
+    there.send(b"x")
+    loop.add_reader(here.fileno(), take, "here", there)
+    loop.add_reader(there.fileno(), take, "there", here)
+    loop.run_once()
+    assert len(calls) == 1
+
+
+def test_timers_are_called_in_order_and_not_when_cancelled(loop):
+    calls = []
+    loop.call_later(0.02, calls.append, "late")
+    loop.call_later(0.0, calls.append, "first")
+    loop.call_later(0.0, calls.append, "second")
+    loop.call_later(0.01, calls.append, "never").cancel()
+    loop.call_later(0.03, loop.stop)
+    loop.run()
+    assert calls == ["first", "second", "late"]
+
+
+def test_calls_of_other_threads_wake_the_loop(loop):
+    calls = []
+    thread = threading.Thread(
+        target=loop.call_soon_threadsafe, args=(lambda: calls.append(threading.current_thread()),)
+    )
+    thread.start()
+    while not calls:
+        assert loop.run_once(10.0)
+    thread.join()
+    assert calls == [threading.current_thread()]
+
+
+def test_another_thread_may_stop_it(loop):
+    thread = threading.Thread(target=loop.run)
+    thread.start()
+    loop.stop()
+    thread.join(10.0)
+    assert not thread.is_alive()
+
+
+def test_a_failing_callback_is_logged_and_the_loop_goes_on(loop, caplog):
+    loop.call_soon_threadsafe(lambda: 1 / 0)
+    loop.call_soon_threadsafe(loop.stop)
+    loop.run()
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_call_that_asks_for_itself_keeps_nobody_waiting(loop, pair):
+    here, there = pair
+    calls = []
+
+    def again():
+        loop.call_soon_threadsafe(again)
+
+    again()
+    loop.add_reader(here.fileno(), calls.append, "read")
+    there.send(b"x")
+    for _ in range(3):
+        loop.run_once()
+    assert "read" in calls
+
+
+def test_an_idle_loop_sleeps(loop):
+    thread = threading.Thread(target=loop.run)
+    thread.start()
+    try:
+        task = Path(f"/proc/self/task/{thread.native_id}")
+        if not task.exists():
+            pytest.skip("needs /proc")
+
+        def switches():
+            lines = (task / "status").read_text().splitlines()
+            return int(next(line for line in lines if line.startswith("voluntary_ctxt")).split()[1])
+
+        def is_asleep():
+            return (task / "stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+        wait_until(is_asleep, 10.0, "the loop sleeps")
+        before = switches()
+        threading.Event().wait(0.3)
+        assert switches() - before <= 1
+    finally:
+        loop.stop()
+        thread.join()
+
+
+def test_a_closed_loop_takes_calls_without_complaint():
+    loop = SelectLoop()
+    loop.close()
+    loop.call_soon_threadsafe(print)
+    assert not loop.remove_reader(0)
+
+
+def test_asyncio_and_the_small_loop_are_reactors():
+    def takes(reactor: Reactor) -> Reactor:
+        return reactor
+
+    loop = asyncio.new_event_loop()
+    for reactor in (takes(loop), takes(SelectLoop())):
+        assert all(callable(getattr(reactor, name)) for name in Reactor.__dict__ if not name.startswith("_"))
+        reactor.close()
+
+
+def test_the_unix_driver_imports_neither_asyncio_nor_zmq():
+    """An engine is the user's process: it gets no more modules than it needs."""
+    code = "import sys, pxshell.transport.unix, pxshell.transport.loop as _; print({'asyncio', 'zmq'} & {*sys.modules})"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
