@@ -1,0 +1,60 @@
+"""What this rank does, as others see it: one state, changed by events of the table, each change sent at once.
+
+Any thread may report; a lock orders the changes and what is sent of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from pxshell.protocol.state import Activity, ActivityEvent, IllegalTransitionError, RankState, transition
+
+__all__ = ["ActivityReport"]
+
+_log = logging.getLogger(__name__)
+
+_NOWHERE: dict[str, Any] = {"pause": "", "file": "", "line": 0, "function": "", "value": None, "reason": "", "why": ""}
+
+
+class ActivityReport:
+    """The rank's state.
+
+    Args:
+        send: Takes each new state.
+    """
+
+    def __init__(self, send: Callable[[RankState], None]) -> None:
+        self._send = send
+        # Reentrant: a pause may begin in the main thread inside any Python code, also in here.
+        self._lock = threading.RLock()
+        self._state = RankState()
+
+    @property
+    def state(self) -> RankState:
+        """The state as it is now."""
+        return self._state
+
+    def change(self, event: ActivityEvent, **facts: Any) -> None:
+        """Apply an event; `facts` are the fields of the state that go with it, the others of a place are cleared.
+
+        An event that the table forbids is logged and changes nothing: a wrong report must not end the user's program.
+        """
+        with self._lock:
+            try:
+                activity = transition(self._state.activity, event)
+            except IllegalTransitionError as error:
+                _log.warning("%s; ignored", error)
+                return
+            counter = self._state.counter + 1
+            kept = {} if activity is Activity.ENDED else _NOWHERE
+            self._state = replace(self._state, **{**kept, **facts}, activity=activity, counter=counter)
+            self._send(self._state)
+
+    def repeat(self) -> None:
+        """Send the present state again: somebody may have missed it."""
+        with self._lock:
+            self._send(self._state)

@@ -1,0 +1,299 @@
+"""The control thread: answers what must be answered while the main thread is busy, and hands it what is for it."""
+
+from __future__ import annotations
+
+import logging
+import queue
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from pxshell.engine.activity import ActivityReport
+from pxshell.engine.aside import Aside
+from pxshell.engine.error_text import text_of
+from pxshell.engine.interrupts import Interrupts
+from pxshell.engine.looking import Looking
+from pxshell.engine.outbox import Outbox, Request
+from pxshell.engine.pause_answers import PauseAnswers
+from pxshell.engine.pause_states import PauseEvent
+from pxshell.engine.pausing import Pauser
+from pxshell.engine.running import Runner, error_content
+from pxshell.engine.stacks import stack
+from pxshell.engine.work import ANYWHERE, PEEK, Job, Work, place_for
+from pxshell.protocol.message import Buffer, Message
+from pxshell.protocol.state import Activity
+
+__all__ = ["Control"]
+
+_log = logging.getLogger(__name__)
+
+#: Requests that are remembered, so that one that comes twice is not run twice.
+_REMEMBERED = 1000
+_WORK = frozenset({"execute_request", "px_push_request", "px_pull_request", "px_apply_request", "comm_info_request"})
+#: What calls the user's code, and so may wait for ever: not in this thread.
+_ASIDE = frozenset({"px_probe_request", "px_peek_request", "complete_request", "inspect_request"})
+_ALL_WAIT = "the expressions that were evaluated at the side before have not ended"
+
+
+class Control:
+    """Handles every message but descriptors; `put` is for the io thread, all else is the control thread's.
+
+    Args:
+        rank: This rank's number.
+        main_ident: Identifier of the main thread.
+        outbox: Where answers go.
+        activity: The rank's state.
+        pauser: Stops the main thread.
+        work: What waits for the main thread.
+        runner: Asked for its shell and its questions.
+        interrupts: Which cell may be interrupted.
+        attended: Told how many clients there are, how many of them only watch, and whether one stays.
+        started: Called when user code may start.
+        stopped: Called when this process is asked to end.
+    """
+
+    def __init__(
+        self,
+        *,
+        rank: int,
+        main_ident: int,
+        outbox: Outbox,
+        activity: ActivityReport,
+        pauser: Pauser,
+        work: Work,
+        runner: Runner,
+        interrupts: Interrupts,
+        attended: Callable[[int, int, bool], None],
+        started: Callable[[], None],
+        stopped: Callable[[], None],
+    ) -> None:
+        self._rank = rank
+        self._main_ident = main_ident
+        self._outbox = outbox
+        self._activity = activity
+        self._pauser = pauser
+        self._work = work
+        self._runner = runner
+        self._interrupts = interrupts
+        self._attended = attended
+        self._started = started
+        self._stopped = stopped
+        self._looking = Looking(main_ident)
+        self._aside = Aside()
+        # SimpleQueue: its put is reentrant; the pauser's events come from wherever it is.
+        self._queue: queue.SimpleQueue[Message | PauseEvent | None] = queue.SimpleQueue()
+        #: Request id to its reply; None while it runs. Shared with the main thread: single steps of a dict only.
+        self._seen: OrderedDict[str, Message | None] = OrderedDict()
+        self._pauses = PauseAnswers(outbox, activity, pauser)
+        self._handlers: dict[str, Callable[[Message, Request], dict[str, Any] | None]] = {
+            "px_pause_request": self._pauses.pause,
+            "px_resume_request": self._pauses.resume,
+            "px_probe_request": self._probe,
+            "px_peek_request": self._peek,
+            "px_stacks_request": self._stacks,
+            "complete_request": self._complete,
+            "inspect_request": self._inspect,
+            "interrupt_request": self._interrupt,
+            "input_reply": self._input,
+            "px_start_request": self._start,
+            "px_attendance": self._attendance,
+            "px_stop_request": self._stop,
+        }
+
+    # -- any thread ----------------------------------------------------------------------------------------------------
+
+    def put(self, item: Message | PauseEvent) -> None:
+        """Queue a message, or what the pauser reports."""
+        self._queue.put(item)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._queue.put(None)
+
+    def answered(self, job: Job, reply: Message) -> None:
+        """Keep a reply for a request that comes again."""
+        if job.request.id in self._seen:
+            self._seen[job.request.id] = reply
+
+    # -- control thread ------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serve until `close`."""
+        while True:
+            try:
+                item = self._next()
+            except queue.Empty:
+                self._pauser.tick()
+                continue
+            if item is None:
+                return
+            try:
+                self._take(item)
+            except Exception:  # noqa: BLE001 - the edge of this thread's loop
+                _log.exception("control failed on %s", getattr(item, "type", item))
+            if self._pauser.deadline() is not None:
+                self._pauser.tick()
+
+    def _next(self) -> Message | PauseEvent | None:
+        due = self._pauser.deadline()
+        if due is None:
+            return self._queue.get()
+        import time
+
+        return self._queue.get(timeout=max(0.0, due - time.monotonic()) + 0.001)
+
+    def _take(self, item: Message | PauseEvent) -> None:
+        if not isinstance(item, Message):
+            self._pauses.report(item)
+        elif item.type in _WORK:
+            self._take_work(item)
+        elif item.type.startswith("comm_"):
+            self._work.put(Job.from_message(item, item.data(), ANYWHERE))
+        elif (handler := self._handlers.get(item.type)) is not None:
+            if item.type in _ASIDE:
+                self._at_the_side(item, lambda: self._answer(item, handler))
+            else:
+                self._answer(item, handler)
+        else:
+            _log.warning("a message of type %s is not known here", item.type)
+
+    def _at_the_side(self, message: Message, task: Callable[[], None]) -> None:
+        """Run what calls the user's code in a thread of its own."""
+        if not self._aside.run(task):
+            content = {"status": "error", "ename": "RefusedError", "evalue": _ALL_WAIT, "why": _ALL_WAIT}
+            request = Request(message.id, message.header.origin)
+            self._outbox.answer(request, message.type.replace("_request", "_reply"), content)
+
+    def _answer(self, message: Message, handler: Callable[[Message, Request], dict[str, Any] | None]) -> None:
+        request = Request(message.id, message.header.origin)
+        try:
+            content = handler(message, request)
+        except Exception as error:  # noqa: BLE001 - whoever asked gets an answer
+            _log.exception("%s failed", message.type)
+            content = {"status": "error", "ename": type(error).__name__, "evalue": text_of(error)}
+            content |= {"outcome": "refused", "why": f"{type(error).__name__}: {text_of(error)}"}
+        if content is not None:
+            self._outbox.answer(request, message.type.replace("_request", "_reply"), content)
+
+    # -- work ----------------------------------------------------------------------------------------------------------
+
+    def _take_work(self, message: Message) -> None:
+        if message.id in self._seen:
+            kept = self._seen[message.id]
+            if kept is not None:
+                self._outbox.again(kept)
+            return
+        self._remember(message.id)
+        content = message.data()
+        place = ANYWHERE if message.type == "comm_info_request" else place_for(self._rank, content)
+        job = Job.from_message(message, content, place)
+        if job.place == PEEK:
+            self._at_the_side(message, lambda: self._work_from_the_side(job))
+            return
+        refusal = self._work.put(job)
+        if refusal is not None:
+            self.refuse(job, refusal.why)
+
+    def _remember(self, request: str) -> None:
+        self._seen[request] = None
+        while len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+
+    def refuse(self, job: Job, why: str) -> None:
+        """Answer a request that does not run."""
+        activity = self._activity.state.activity
+        if activity is Activity.HELD:
+            why = "it is held in C, where only a single expression can be evaluated at the side"
+        content = {"status": "refused", "why": why, "state": str(activity)}
+        self.answered(job, self._outbox.answer(job.request, job.type.replace("_request", "_reply"), content))
+
+    def _work_from_the_side(self, job: Job) -> None:
+        """Evaluate what a request asks for while the main thread does what it does."""
+        content: dict[str, Any] = {"status": "ok"}
+        buffers: list[Buffer] = []
+        try:
+            if job.type == "execute_request":
+                self._show(self._looking.value(job.content["code"], self._namespace()), job.request)
+            elif job.type == "px_pull_request":
+                buffers = self._pulled(job.content["expressions"])
+            else:
+                self.refuse(job, "the side thread only reads")
+                return
+        except Exception as error:  # noqa: BLE001 - the expression may raise anything
+            content = error_content(error)
+            if job.type == "execute_request":
+                self._say_error(content, job.request)
+        reply_type = job.type.replace("_request", "_reply")
+        self.answered(job, self._outbox.answer(job.request, reply_type, content, buffers))
+
+    def _show(self, value: Any, request: Request) -> None:
+        if value is not None:
+            content = {"data": {"text/plain": _pretty(value)}, "metadata": {}}
+            self._outbox.say("execute_result", content, about=request)
+
+    def _say_error(self, content: dict[str, Any], request: Request) -> None:
+        drawn = {"full": content["traceback"], "cell": None, "file": "", "line": 0, "source": ""}
+        said = {name: value for name, value in content.items() if name != "status"}
+        self._outbox.say("error", said | drawn, about=request)
+
+    def _pulled(self, expressions: list[str]) -> list[Buffer]:
+        from pxshell.protocol.pickles import pack
+
+        namespace = self._namespace()
+        values = [self._looking.value(text, namespace) for text in expressions]
+        return [bytes(buffer) for buffer in pack(values)]
+
+    def _namespace(self) -> Any:
+        is_away = self._activity.state.activity is not Activity.IDLE
+        return self._looking.namespace(self._pauser.paused, is_away=is_away)
+
+    # -- looking -------------------------------------------------------------------------------------------------------
+
+    def _probe(self, message: Message, request: Request) -> dict[str, Any]:
+        found = self._pauser.probe(str(message.data()["expression"]))
+        if found.value is None or found.place is None:
+            return {"status": "error", "why": found.error or "it has no value"}
+        others = [[one.place.file, one.place.line, one.place.function, one.value] for one in found.candidates[1:]]
+        place = {"file": found.place.file, "line": found.place.line, "function": found.place.function}
+        return {"status": "ok", "value": found.value, "others": others} | place
+
+    def _peek(self, message: Message, request: Request) -> dict[str, Any]:
+        try:
+            return {"status": "ok", "text": repr(self._looking.value(message.data()["code"], self._namespace()))}
+        except Exception as error:  # noqa: BLE001 - the expression may raise anything
+            return {"status": "error", "ename": type(error).__name__, "evalue": text_of(error)}
+
+    def _stacks(self, message: Message, request: Request) -> dict[str, Any]:
+        entries = stack(self._main_ident, full=bool(message.data().get("full")))
+        return {"status": "ok", "entries": [[one.file, one.line, one.function, one.is_user] for one in entries]}
+
+    def _complete(self, message: Message, request: Request) -> dict[str, Any]:
+        return self._looking.complete(message.data(), self._namespace(), self._runner.shell)
+
+    def _inspect(self, message: Message, request: Request) -> dict[str, Any]:
+        return self._looking.inspect(message.data(), self._namespace())
+
+    # -- the rest ------------------------------------------------------------------------------------------------------
+
+    def _interrupt(self, message: Message, request: Request) -> dict[str, Any]:
+        return {"outcome": self._interrupts.interrupt(str(message.data().get("cell") or ""))}
+
+    def _input(self, message: Message, request: Request) -> None:
+        self._runner.questions.answer(str(message.data()["value"]))
+
+    def _start(self, message: Message, request: Request) -> dict[str, Any]:
+        self._started()
+        return {"status": "ok"}
+
+    def _attendance(self, message: Message, request: Request) -> None:
+        content = message.data()
+        self._attended(int(content["clients"]), int(content.get("watching", 0)), bool(content["stay"]))
+
+    def _stop(self, message: Message, request: Request) -> None:
+        self._stopped()
+
+
+def _pretty(value: Any) -> str:
+    from IPython.lib.pretty import pretty
+
+    return str(pretty(value))

@@ -1,0 +1,358 @@
+"""One rank's engine: its threads, wired; how it begins, what it does while nobody asks, and how it ends."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pxshell.engine.activity import ActivityReport
+from pxshell.engine.arming import call_in_main
+from pxshell.engine.control import Control
+from pxshell.engine.error_text import text_of
+from pxshell.engine.frames import comes_from_user_code
+from pxshell.engine.interrupts import Interrupts
+from pxshell.engine.links import IoThread, start_thread
+from pxshell.engine.outbox import Outbox, Request
+from pxshell.engine.output import Pipes
+from pxshell.engine.pause_states import PauseEvent
+from pxshell.engine.paused_frame import PausedFrame
+from pxshell.engine.pausing import HandlerRaisedError, Pauser
+from pxshell.engine.running import Runner
+from pxshell.engine.script import Ending, Script, end_as
+from pxshell.engine.script import run as run_script
+from pxshell.engine.work import Job, Work
+from pxshell.protocol.marks import Scope
+from pxshell.protocol.message import Message
+from pxshell.protocol.state import Activity, ActivityEvent, RankState
+from pxshell.protocol.types import RUN, Role
+from pxshell.rendezvous.discovery import Placement
+from pxshell.transport.base import make_hello
+from pxshell.transport.unix import Bound
+
+__all__ = ["Engine"]
+
+_log = logging.getLogger(__name__)
+
+#: Seconds that the last messages may take to leave.
+_LAST_WORDS = 2.0
+
+
+def _quiet_forks() -> None:
+    """Keep `os.fork` of a program without threads from warning about ours, from Python 3.12 on."""
+    warnings.filterwarnings("ignore", r"This process \(pid=\d+\) is multi-threaded", DeprecationWarning)
+
+
+class Engine:
+    """The engine of this process; made in the main thread.
+
+    Args:
+        placement: Which rank of which world this is.
+        epoch: How many processes this rank had before.
+        path: The node's socket, or with `listens` where this rank waits for a node.
+        listens: Nobody started this rank for pxshell.
+        script: What runs here, for people.
+        bound: The socket at that path, if it is bound already.
+    """
+
+    def __init__(
+        self,
+        placement: Placement,
+        *,
+        epoch: int,
+        path: Path,
+        listens: bool,
+        script: str,
+        bound: Bound | None = None,
+    ) -> None:
+        self.placement = placement
+        self._listens = listens
+        main_ident = threading.main_thread().ident or 0
+        self._pipes = Pipes()
+        self.outbox = Outbox(placement.rank, f"e{placement.rank}-{os.getpid()}-", epoch, self._pipes, self._post)
+        self.activity = ActivityReport(self._state_changed)
+        self._interrupts = Interrupts(main_ident)
+        self.work = Work()
+        self.runner = Runner(self.outbox, self._interrupts, self._answered, self._wait_for_room)
+        self.pauser = Pauser(on_event=self._pause_event, service=self._serve, main_ident=main_ident)
+        self._control = Control(
+            rank=placement.rank,
+            main_ident=main_ident,
+            outbox=self.outbox,
+            activity=self.activity,
+            pauser=self.pauser,
+            work=self.work,
+            runner=self.runner,
+            interrupts=self._interrupts,
+            attended=self._attended,
+            started=self._started,
+            stopped=self._stopped,
+        )
+        hello = make_hello(
+            Role.ENGINE,
+            rank=placement.rank,
+            size=placement.size,
+            local_rank=placement.local_rank,
+            world=placement.world,
+            epoch=epoch,
+            script=script,
+        )
+        self._io = IoThread(hello, path, listens=listens, bound=bound, received=self._received, left=self._left)
+        self.outbox.tee.request_flush = lambda: self._io.flush_later(self.outbox.tee.flush)
+        self._pauses = itertools.count(1)
+        #: Set once the node has said where output goes, or is known not to be there.
+        self._is_ready = threading.Event()
+        self._may_start = threading.Event()
+        self._clients = 0
+        #: Whether one of them could resume what has paused.
+        self._has_operator = False
+        self._stays = False
+        self._has_hooks = False
+        self._is_alone = False
+        self._is_child = False
+        #: Whether the script of this rank runs, or has ended; both False in a rank without one.
+        self._runs_script = False
+        self._has_ended = False
+        #: Exit status of this process; None while unknown, negative for a signal.
+        self.status: int | None = None
+
+    # The wires of what is made before control.
+
+    def _answered(self, job: Job, reply: Message) -> None:
+        self._control.answered(job, reply)
+
+    def _wait_for_room(self) -> None:
+        self._io.wait_for_room()
+
+    def _pause_event(self, event: PauseEvent) -> None:
+        self._control.put(event)
+
+    # -- beginning: main thread ----------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the threads and connect; a rank that nobody started for pxshell begins to listen.
+
+        Raises:
+            PxshellError: the path cannot be bound.
+        """
+        _quiet_forks()
+        self._io.start()
+        start_thread(self._control.run, "pxshell-control")
+        os.register_at_fork(after_in_child=self._forked)
+        if not self._listens:
+            self._is_ready.wait()
+
+    def _post(self, messages: list[Message]) -> None:
+        if not self._is_alone:
+            self._io.post(messages)
+
+    def _forked(self) -> None:
+        """A child of the user's program is no rank: it holds none of our sockets and says nothing."""
+        self._is_alone = self._is_child = True
+        self._clients = 0
+        self._has_operator = False
+        self._io.abandon()
+        self.outbox.close_in_child()
+
+    def wait_for_start(self) -> None:
+        """Wait until a front end lets user code start."""
+        self.activity.repeat()
+        self._may_start.wait()
+
+    # -- running: main thread ------------------------------------------------------------------------------------------
+
+    def begin_user_code(self) -> None:
+        """The main thread runs the user's program from here on."""
+        self._install_hooks()
+        self.begin_user_code_elsewhere()
+
+    def begin_user_code_elsewhere(self) -> None:
+        """The program runs already, and has called `join`: nothing of it is touched."""
+        self._runs_script = True
+        self.work.away(True)
+        self.outbox.begin(Request(RUN))
+        self.activity.change(ActivityEvent.BEGIN, cell=RUN)
+        self.pauser.begin_user_code()
+
+    def run_script(self, script: Script) -> Ending:
+        """Run the user's script to its end and report it."""
+        self.pauser.install_signal()
+        self.begin_user_code()
+        ending = run_script(script)
+        self.status = ending.status
+        self.pauser.end_user_code()
+        self.work.away(False)
+        # In this order: who hears of it meanwhile ends the idle loop that follows.
+        self._has_ended, self._runs_script = True, False
+        content: dict[str, Any] = {"status": "error" if ending.is_failure else "ok", "exit": ending.status}
+        if ending.error is not None and ending.is_failure:
+            content |= {"ename": type(ending.error).__name__, "evalue": text_of(ending.error), "traceback": []}
+        if not self._is_child:
+            self.outbox.answer(Request(RUN), "execute_reply", content, is_marked=True)
+        return ending
+
+    @property
+    def stays(self) -> bool:
+        """Whether somebody wants this rank to wait after its script."""
+        return self._stays and not self._is_alone
+
+    def idle(self) -> None:
+        """Run what comes, until this process is to end."""
+        event = ActivityEvent.READY if self.activity.state.activity is Activity.STARTING else ActivityEvent.END
+        self.activity.change(event, cell="")
+        # Ctrl-C from elsewhere would end the loop; while a cell runs there is a handler for it.
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, lambda _number, _frame: None)
+        while (job := self._next_job()) is not None:
+            self.activity.change(ActivityEvent.BEGIN, cell=job.request.id)
+            self.pauser.begin_user_code()
+            self.runner.run(job, None, self._cell_ended)
+
+    def _cell_ended(self) -> None:
+        self.pauser.end_user_code()
+        self.activity.change(ActivityEvent.END, cell="")
+
+    def _next_job(self) -> Job | None:
+        while True:
+            try:
+                return self._wait_for_job()
+            except Exception:  # noqa: BLE001 - of a signal handler that a cell has left: an alarm, say
+                traceback.print_exc()
+
+    def _wait_for_job(self) -> Job | None:
+        if "asyncio" not in sys.modules:
+            return self.work.wait()
+        from pxshell.engine.loops import wait_for_work
+
+        return wait_for_work(self.work)
+
+    def _serve(self, paused: PausedFrame) -> None:
+        """Serve in a pause; called by the pauser, again when Ctrl-C was raised out of it."""
+        self.work.begin_pause(paused.pause_id)
+        paused.add_release_callback(lambda: self.work.end_pause(paused.pause_id))
+        before = self.activity.state
+        if before.activity is not Activity.PAUSED:
+            place = {"file": paused.place.file, "line": paused.place.line, "function": paused.place.function}
+            reason = "sync" if paused.sync_value is not None else paused.reason.replace("pause", "request")
+            facts = {"cell": before.cell, "pause": paused.pause_id, "value": paused.sync_value, "reason": reason}
+            self.activity.change(ActivityEvent.PAUSE, **facts, **place)
+        raised = self._serve_jobs(paused)
+        for job in self.work.leave_pause():
+            self._control.refuse(job, "stale: it is not paused any more")
+        self.activity.change(ActivityEvent.RESUME, cell=before.cell)
+        if raised is not None:
+            raise HandlerRaisedError(raised)
+
+    def _serve_jobs(self, paused: PausedFrame) -> BaseException | None:
+        """Run what comes in a pause; return what a signal handler of the program raised between two cells, if any."""
+        try:
+            while (job := self.work.wait()) is not None:
+                self.runner.run(job, paused)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit of a SIGTERM handler, TimeoutError of an alarm
+            if not comes_from_user_code(error):
+                raise
+            return error
+        return None
+
+    # -- breakpoints: main thread --------------------------------------------------------------------------------------
+
+    def breakpoint_here(self, frame: FrameType, reason: str) -> None:
+        """Pause in this frame if somebody is attached; else say so in one line and go on, or wait if asked to."""
+        if not self._has_operator and os.environ.get("PXSHELL_HOLD") != "1":
+            line = f"{reason} at {frame.f_code.co_filename}:{frame.f_lineno}: nobody is attached, going on"
+            print(f"pxshell: {line} (PXSHELL_HOLD=1 waits)", file=sys.stderr)  # noqa: T201 - the user asked for it here
+            return
+        self.pauser.breakpoint_here(frame, f"b{self.placement.rank}-{next(self._pauses)}", reason)
+
+    def _install_hooks(self) -> None:
+        """Take `breakpoint()`, unless the program has taken it."""
+        if self._has_hooks:
+            return
+        self._has_hooks = True
+        if sys.breakpointhook is sys.__breakpointhook__ and not os.environ.get("PYTHONBREAKPOINT"):
+            sys.breakpointhook = lambda *_, **__: self.breakpoint_here(sys._getframe(1), "breakpoint")  # noqa: SLF001
+
+    # -- messages: io thread -------------------------------------------------------------------------------------------
+
+    def _received(self, message: Message, fds: tuple[int, ...]) -> None:
+        if message.type != "px_output":
+            self._control.put(message)
+            return
+        if fds:
+            self._pipes.take(str(message.data()["token"]), fds[0], fds[1], Scope())
+        self._is_ready.set()
+
+    def _left(self, why: str) -> None:
+        """There is no node: a rank without a script ends, a script goes on alone with its own output."""
+        self._clients = 0
+        self._stays = self._has_operator = False
+        self._is_ready.set()
+        self._may_start.set()
+        self.pauser.resume(None)
+        if self._listens:
+            self.outbox.tee.stop()
+            return
+        self._is_alone = True
+        # A cell has nobody left who waits for it; one that does not end at that ends with this process.
+        self._interrupts.interrupt("")
+        if not self._runs_script:
+            self._io.call_later(_LAST_WORDS, os._exit, 1)
+        for source, target in self._pipes.give_back():
+            self._io.copy(source, target)
+        self.work.finish()
+        _log.info("going on without a node: %s", why)
+
+    # -- control thread ------------------------------------------------------------------------------------------------
+
+    def _attended(self, clients: int, watching: int, stays: bool) -> None:
+        is_first = clients and not self._clients
+        self._clients, self._has_operator, self._stays = clients, clients > watching, stays
+        if self._has_ended and not stays:
+            self._stopped()
+        if not self._listens:
+            return
+        if is_first:
+            call_in_main(lambda _: self._install_hooks())
+            self.outbox.tee.start()
+            self.activity.repeat()
+        elif not clients:
+            self.outbox.tee.stop()
+
+    def _started(self) -> None:
+        self._may_start.set()
+
+    def _stopped(self) -> None:
+        self._stays = False
+        self._may_start.set()
+        self.pauser.resume(None)
+        for job in self.work.finish():
+            self._control.refuse(job, "this process is ending")
+
+    def _state_changed(self, state: RankState) -> None:
+        is_main = threading.current_thread() is threading.main_thread()
+        self.outbox.state(state, is_marked=is_main)
+
+    # -- the end: main thread ------------------------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """Say the last words; the process ends with `status`."""
+        if not self._is_alone:
+            if self._runs_script:
+                # A program that has joined: how it ends is not ours to know.
+                content = {"status": "error" if getattr(sys, "last_value", None) else "ok", "exit": None}
+                self.outbox.answer(Request(RUN), "execute_reply", content, is_marked=True)
+            self.activity.change(ActivityEvent.EXIT, exit=self.status)
+            self._io.close(_LAST_WORDS)
+            self._control.close()
+        if self.status is not None:
+            end_as(self.status)

@@ -1,0 +1,207 @@
+"""The io thread: the link to the node, and nothing that could wait for Python code of the user."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from pxshell.errors import LinkLostError, PxshellError
+from pxshell.protocol.message import Message
+from pxshell.protocol.prefix import Hello
+from pxshell.protocol.types import Lane
+from pxshell.transport.base import Connector, Peer, Proof
+from pxshell.transport.loop import SelectLoop
+from pxshell.transport.unix import Bound, UnixConnector, UnixListener
+
+__all__ = ["IoThread", "start_thread"]
+
+_log = logging.getLogger(__name__)
+
+#: Seconds that text of a teed stream waits for more of it.
+_TEE_WINDOW = 0.02
+_COPY_BYTES = 1 << 16
+#: Bytes that may wait for the node before what displays them waits too.
+_ROOM_BYTES = 32 << 20
+#: Seconds after which a wait for room looks again: the node may have left.
+_ROOM_LOOK = 0.5
+
+
+def start_thread(target: Callable[[], None], name: str) -> threading.Thread:
+    """Start one of our threads: a daemon that no debugger stops or traces."""
+    thread = threading.Thread(target=target, name=name, daemon=True)
+    thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
+    thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
+    thread.start()
+    return thread
+
+
+class IoThread:
+    """Owns the loop and the link; other threads post messages.
+
+    Args:
+        hello: Who this rank is.
+        path: The node's socket, or with `listens` the path where this rank waits for one.
+        listens: Nobody started this rank for pxshell: a node comes when somebody attaches.
+        bound: The socket at that path, if it is bound already.
+        received: Takes (message, descriptors) in the io thread.
+        left: Told why there is no node (any more), in the io thread.
+    """
+
+    def __init__(
+        self,
+        hello: Hello,
+        path: Path,
+        *,
+        listens: bool,
+        bound: Bound | None = None,
+        received: Callable[[Message, tuple[int, ...]], None],
+        left: Callable[[str], None],
+    ) -> None:
+        self._received = received
+        self._left = left
+        self._hello = hello
+        self._path = path
+        self._listens = listens
+        self._bound = bound
+        self._loop = SelectLoop()
+        #: Messages that found the link full, in order; the io thread's own.
+        self._waiting: dict[Lane, deque[Message]] = {lane: deque() for lane in Lane}
+        #: Bytes that were posted and that the link has not taken; the condition guards it.
+        self._pending = 0
+        self._room = threading.Condition()
+        self._connector: Connector | None = None
+        self._has_peer = False
+        self.thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Connect, or begin to listen, and run.
+
+        Raises:
+            PxshellError: the path cannot be bound.
+        """
+        if self._listens:
+            self._connector = UnixListener(self._loop, self, self._hello, self._path, bound=self._bound)
+        else:
+            self._connector = UnixConnector(self._loop, self, self._hello, self._path)
+        self.thread = start_thread(self._loop.run, "pxshell-io")
+
+    # -- any thread ----------------------------------------------------------------------------------------------------
+
+    def post(self, messages: list[Message]) -> None:
+        """Send messages, in order."""
+        with self._room:
+            self._pending += sum(message.size for message in messages)
+        self._loop.call_soon_threadsafe(self._send_all, messages)
+
+    def wait_for_room(self) -> None:
+        """Wait while too much waits for the node; without a lock, and ended by a signal handler that raises (P7)."""
+        with self._room:
+            while self._pending > _ROOM_BYTES:
+                self._room.wait(_ROOM_LOOK)
+
+    def _took(self, size: int) -> None:
+        with self._room:
+            self._pending = max(0, self._pending - size)
+            self._room.notify_all()
+
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """Run a short function in the io thread."""
+        self._loop.call_soon_threadsafe(function)
+
+    def call_later(self, delay: float, function: Callable[..., object], *args: object) -> None:
+        """Run a short function in the io thread, after so many seconds."""
+        self._loop.call_soon_threadsafe(self._loop.call_later, delay, function, *args)
+
+    def flush_later(self, flush: Callable[[], None]) -> None:
+        """Run a function a moment later: more text usually follows."""
+        self._loop.call_soon_threadsafe(self._loop.call_later, _TEE_WINDOW, flush)
+
+    def copy(self, source: int, target: int) -> None:
+        """Copy what comes from one descriptor to another, as long as something comes."""
+        self._loop.call_soon_threadsafe(self._loop.add_reader, source, self._copy, source, target)
+
+    def close(self, linger: float) -> None:
+        """Say the last words and end the thread; at most `linger` seconds."""
+        done = threading.Event()
+
+        def close() -> None:
+            assert self._connector is not None
+            # A connector that lingers takes nothing more.
+            if any(self._waiting.values()) and self._loop.time() < until:
+                self._loop.call_later(_ROOM_LOOK / 100, close)
+            else:
+                self._connector.close(linger, done.set)
+
+        until = self._loop.time() + linger
+        self._loop.call_soon_threadsafe(close)
+        done.wait(2 * linger + 0.5)
+        self._loop.stop()
+
+    def abandon(self) -> None:
+        """In a forked child: close our descriptors and nothing else."""
+        if self._connector is not None:
+            self._connector.abandon()
+        self._loop.close()
+
+    # -- io thread -----------------------------------------------------------------------------------------------------
+
+    def _send_all(self, messages: list[Message]) -> None:
+        assert self._connector is not None
+        for message in messages:
+            waiting = self._waiting[message.lane]
+            if self._listens and not self._has_peer:
+                self._took(message.size)  # nobody listens; who comes later asks
+            elif waiting or not self._connector.send(message):
+                waiting.append(message)
+            else:
+                self._took(message.size)
+
+    def _copy(self, source: int, target: int) -> None:
+        try:
+            data = os.read(source, _COPY_BYTES)
+        except BlockingIOError:
+            return
+        if not data:
+            self._loop.remove_reader(source)
+        else:
+            os.write(target, data)
+
+    def hello_received(self, hello: Hello, proof: Proof) -> str | None:
+        """A connector receives none."""
+
+    def peer_joined(self, peer: Peer) -> None:
+        """A node is there."""
+        self._has_peer = True
+
+    def message_received(self, peer: Peer, message: Message, fds: tuple[int, ...] = ()) -> None:
+        """Hand a message on."""
+        self._received(message, fds)
+
+    def peer_silent(self, peer: Peer, silent: bool) -> None:
+        """The node is busy; what is sent waits."""
+
+    def peer_left(self, peer: Peer, why: str) -> None:
+        """The node is gone."""
+        self._has_peer = False
+        for waiting in self._waiting.values():
+            waiting.clear()
+        self._took(self._pending)
+        self._left(why)
+
+    def lane_drained(self, peer: Peer, lane: Lane) -> None:
+        """Send what had to wait."""
+        assert self._connector is not None
+        waiting = self._waiting[lane]
+        while waiting and self._connector.send(waiting[0]):
+            self._took(waiting.popleft().size)
+
+    def link_failed(self, error: PxshellError) -> None:
+        """There will be no node."""
+        # Refused by name (a taken rank, another version) is news; that nobody is there is not.
+        level = logging.INFO if isinstance(error, LinkLostError) else logging.WARNING
+        _log.log(level, "%s; the program runs on without pxshell", error)
+        self._left(str(error))

@@ -1,0 +1,100 @@
+"""`python -m pxshell.engine [--hold] [SCRIPT ARGS | -m MODULE ARGS]`: one rank."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pxshell.engine.claims import claim, is_child_of_a_rank
+from pxshell.engine.engine import Engine
+from pxshell.engine.join import cannot_join, join_world, placement_here, use_engine
+from pxshell.engine.script import Script, end_as, fresh_main
+from pxshell.engine.script import run as run_script
+from pxshell.errors import PxshellError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Be a rank; return its exit status."""
+    _log_to_stderr()
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    is_held = words[:1] == ["--hold"]
+    script = _script(words[1:] if is_held else words)
+    node = os.environ.get("PXSHELL_NODE")
+    if node is None:
+        return _run_unlaunched(script)
+    engine = Engine(
+        placement_here(),
+        epoch=int(os.environ.get("PXSHELL_EPOCH", "0")),
+        path=Path(node),
+        listens=False,
+        script=script.title if script is not None else "",
+    )
+    claim()
+    use_engine(engine)
+    # Registered first, so called last: what the program prints at its own exit comes before.
+    atexit.register(engine.end)
+    engine.start()
+    return _be_a_rank(engine, script, is_held=is_held)
+
+
+def _log_to_stderr() -> None:
+    """Show our own warnings; the root logger is the program's."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("pxshell: %(message)s"))
+    log = logging.getLogger("pxshell")
+    log.addHandler(handler)
+    log.propagate = False
+
+
+def _be_a_rank(engine: Engine, script: Script | None, *, is_held: bool) -> int:
+    if script is None:
+        fresh_main().__dict__.update(rank=engine.placement.rank, size=engine.placement.size)
+        engine.pauser.install_signal()
+        engine.idle()
+        engine.status = 0
+        return 0
+    if is_held:
+        engine.wait_for_start()
+    return _run(engine, script)
+
+
+def _run(engine: Engine, script: Script) -> int:
+    ending = engine.run_script(script)
+    if engine.stays:
+        engine.idle()
+    return ending.status
+
+
+def _run_unlaunched(script: Script | None) -> int:
+    """Run a script that somebody else's launcher started: it runs at once, and listens."""
+    if script is None:
+        print("pxshell: no script to run: python -m pxshell.engine SCRIPT ARGS", file=sys.stderr)  # noqa: T201
+        return 2
+    if is_child_of_a_rank():
+        return _run_plainly(script)
+    try:
+        engine = join_world(script.title)
+    except PxshellError as error:
+        cannot_join(error)
+        return _run_plainly(script)
+    return _run(engine, script)
+
+
+def _run_plainly(script: Script) -> int:
+    ending = run_script(script)
+    atexit.register(end_as, ending.status)
+    return ending.status
+
+
+def _script(words: Sequence[str]) -> Script | None:
+    if not words:
+        return None
+    if words[0] == "-m":
+        return Script(words[1], is_module=True, arguments=words[2:])
+    return Script(words[0], arguments=words[1:])

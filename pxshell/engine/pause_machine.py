@@ -1,0 +1,240 @@
+"""The decisions of a pause: one request at a time, its patience, what follows it. No thread, no interpreter, no clock.
+
+The pauser calls it with its lock held, so one thread at a time is inside. Each method takes what has happened, moves
+the state by the table and tells the events.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import CodeType
+from typing import Literal
+
+from pxshell.engine.frames import Place
+from pxshell.engine.pause_states import (
+    AlreadyPaused,
+    Armed,
+    Cancelled,
+    Held,
+    Idle,
+    IllegalStepError,
+    Passed,
+    Paused,
+    PauseEvent,
+    PauseState,
+    Resumed,
+    ResumeOutcome,
+    Step,
+    next_state,
+)
+from pxshell.engine.paused_frame import PausedFrame
+from pxshell.engine.sync import SyncCondition
+
+__all__ = ["PATIENCE", "PauseMachine", "PauseRequest"]
+
+PATIENCE = 0.3
+"""So long, in seconds, a request waits for a line of user code, and then again for the signal to stop the thread."""
+
+_log = logging.getLogger("pxshell.engine")
+
+
+@dataclass(eq=False)
+class PauseRequest:
+    """A pause that is asked for and has not come about."""
+
+    pause_id: str
+    mode: Literal["line", "now"] = "line"
+    condition: SyncCondition | None = None
+    note: str = ""  # why no signal was sent
+    is_signalled: bool = False  # a signal is under way that shall stop the thread
+
+    def watches(self, code: CodeType) -> bool:
+        """Tell whether lines of this code may be where to stop."""
+        return self.condition is None or self.condition.is_about(code)
+
+    def is_reached(self, value: float | None) -> bool:
+        """Tell whether there is a condition that this value fulfils."""
+        return self.condition is not None and self.condition.is_reached(value)
+
+
+class PauseMachine:
+    """State, pending request, pause and deadline of one main thread."""
+
+    def __init__(self, emit: Callable[[PauseEvent], None], *, strict: bool) -> None:
+        self._emit = emit
+        self._strict = strict
+        self._depth = 0  # user code nests: a cell runs in a paused frame
+        self._next: PauseRequest | None = None  # to follow the pause that is being left
+        self.state = PauseState.IDLE
+        self.request: PauseRequest | None = None
+        self.paused: PausedFrame | None = None
+        self.deadline: float | None = None
+
+    def _step(self, step: Step) -> None:
+        try:
+            self.state = next_state(self.state, step)
+        except IllegalStepError:
+            if self._strict:
+                raise
+            _log.exception("pause: an illegal step")
+
+    def _withdraw(self, event: PauseEvent) -> None:
+        self.request = self.deadline = None
+        self._step(Step.WITHDRAW)
+        self._emit(event)
+
+    # -- user code
+
+    def begin(self) -> None:
+        """User code begins."""
+        self._depth += 1
+        if self.state is PauseState.IDLE:
+            self._step(Step.BEGIN)
+
+    def end(self) -> None:
+        """User code ends, before the pending request could stop it."""
+        self._depth = max(0, self._depth - 1)
+        if self._depth or self.state is PauseState.IDLE:
+            return
+        if self.request is not None:
+            self._withdraw(Idle(self.request.pause_id))
+        self._step(Step.END)
+
+    # -- requests
+
+    def take(self, request: PauseRequest, value: float | None, now: float) -> bool:
+        """Accept a request, whose condition has this value if paused; returns whether to call the main thread."""
+        if self.request is not None and self.request.pause_id == request.pause_id:
+            return False
+        if self.paused is not None:
+            self._take_while_paused(self.paused, request, value)
+            return False
+        if self.state is PauseState.IDLE:
+            self._emit(Idle(request.pause_id))
+            return False
+        if self.request is not None:
+            self._withdraw(Cancelled(self.request.pause_id))
+        self._start(request, now)
+        return True
+
+    def _start(self, request: PauseRequest, now: float) -> None:
+        self._step(Step.REQUEST)
+        self.request = request
+        # A condition waits as long as it takes: what waits in MPI for its peers is not to be interrupted.
+        self.deadline = None if request.condition else now + (PATIENCE if request.mode == "line" else 0.0)
+
+    def _take_while_paused(self, paused: PausedFrame, request: PauseRequest, value: float | None) -> None:
+        if request.condition is None and self.state is PauseState.PAUSED:
+            self._emit(AlreadyPaused(request.pause_id, paused.pause_id, paused.place))
+        elif value is not None and request.is_reached(value):
+            self._emit(Passed(request.pause_id, value))
+        else:
+            if self._next is not None:
+                self._emit(Cancelled(self._next.pause_id))
+            self._next = request
+            self._release(paused)
+
+    def resume(self, pause_id: str | None) -> ResumeOutcome:
+        """End the pause or withdraw the request of this id; without one whatever there is."""
+        if self.paused is None:
+            return self._resume_pending(pause_id)
+        if pause_id not in {None, self.paused.pause_id, self._next and self._next.pause_id}:
+            return ResumeOutcome.STALE
+        if self._next is not None:
+            self._emit(Cancelled(self._next.pause_id))
+            self._next = None
+            return ResumeOutcome.CANCELLED
+        if self.state is not PauseState.PAUSED:
+            return ResumeOutcome.NOT_PAUSED
+        self._release(self.paused)
+        return ResumeOutcome.RESUMED
+
+    def _resume_pending(self, pause_id: str | None) -> ResumeOutcome:
+        if self.request is None:
+            return ResumeOutcome.NOT_PAUSED
+        if pause_id not in {None, self.request.pause_id}:
+            return ResumeOutcome.STALE
+        self._withdraw(Cancelled(self.request.pause_id))
+        return ResumeOutcome.CANCELLED
+
+    def cancel(self, pause_id: str) -> bool:
+        """Withdraw a request; returns whether there was one of this id."""
+        pending = self._next or self.request
+        return pending is not None and pending.pause_id == pause_id and self.resume(pause_id) == "cancelled"
+
+    # -- the main thread answers, or does not
+
+    def arm(self, request: PauseRequest, value: float | None, now: float) -> bool:
+        """The main thread has taken notice; returns whether it is to trace, or has passed the target already."""
+        if value is not None and request.is_reached(value):
+            self._withdraw(Passed(request.pause_id, value))
+            return False
+        was_held = self.state is PauseState.HELD
+        if was_held:
+            self.deadline = now + PATIENCE
+        if self.state is not PauseState.ARMED:
+            self._step(Step.ARM)
+        if was_held or request.condition is not None:
+            self._emit(Armed(request.pause_id, value))
+        return True
+
+    def on_time(self, now: float, interrupt: Callable[[], str], whereabouts: Callable[[], Place | None]) -> None:
+        """Do what is due: interrupt the main thread, or say that it is held."""
+        request = self.request
+        if request is None or self.deadline is None or now < self.deadline:
+            return
+        if self.state is PauseState.INTERRUPTED:
+            self.deadline = None
+            request.is_signalled = False  # Python handles it when the thread is back, and may stop at a line then
+            self._step(Step.HOLD)
+            self._emit(Held(request.pause_id, whereabouts(), request.note))
+        else:
+            self.deadline = now + PATIENCE
+            self._step(Step.INTERRUPT)
+            request.is_signalled = True
+            request.note = interrupt()
+
+    # -- the pause
+
+    def enter(self, paused: PausedFrame, request: PauseRequest | None) -> bool:
+        """Stop for a request, or for a breakpoint; returns whether that is still wanted and possible."""
+        pending = self.request
+        if self.paused is not None or self.state is PauseState.IDLE or (request and pending is not request):
+            return False
+        if pending is not None and pending is not request:
+            if pending.condition is None:
+                paused.pause_id = pending.pause_id
+            else:
+                self._withdraw(Cancelled(pending.pause_id))
+        self.request = self.deadline = None
+        self.paused = paused
+        self._step(Step.STOP)
+        self._emit(Paused(paused.pause_id, paused.place, paused.reason, paused.sync_value))
+        return True
+
+    def _release(self, paused: PausedFrame) -> None:
+        if self.state is PauseState.PAUSED:
+            self._step(Step.RELEASE)
+            paused.release()
+
+    def leave(self, paused: PausedFrame, now: float) -> bool:
+        """Go on; returns whether to arm for a request that follows. Done once, however often it is called."""
+        if self.paused is not paused:
+            return False
+        self._release(paused)
+        paused.close()
+        self._emit(Resumed(paused.pause_id))
+        self._step(Step.LEAVE)
+        self.paused = None
+        following, self._next = self._next, None
+        if following is not None:
+            self._start(following, now)
+        return following is not None
+
+    def forget(self) -> None:
+        """Be as new, in a forked child: it is no rank."""
+        self.state = PauseState.IDLE
+        self._depth = 0
+        self.request = self._next = self.paused = self.deadline = None

@@ -1,0 +1,84 @@
+"""The handle of one pause: the stopped frame, its namespace, and how the one who serves learns that it ends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+from pxshell.engine.frames import Place
+from pxshell.engine.namespace import FrameNamespace
+
+__all__ = ["PausedFrame"]
+
+
+class PausedFrame:
+    """A pause of the main thread, while it lasts.
+
+    The main thread makes it and serves it; any thread may read it and wait for its end. After the end it holds nothing
+    of the program.
+    """
+
+    def __init__(
+        self, pause_id: str, frame: FrameType, place: Place, reason: str, sync_value: float | None = None
+    ) -> None:
+        self.pause_id = pause_id
+        self.place = place
+        self.reason = reason
+        self.sync_value = sync_value
+        self._frame: FrameType | None = frame
+        self._namespace: FrameNamespace | None = None
+        self._released = threading.Event()
+        self._callbacks: list[Callable[[], None]] = []
+        self._lock = threading.Lock()  # guards the namespace's making and the callbacks; never held while calling
+
+    @property
+    def frame(self) -> FrameType:
+        """The innermost user frame."""
+        if self._frame is None:
+            raise RuntimeError(f"pause {self.pause_id} has ended")
+        return self._frame
+
+    @property
+    def namespace(self) -> FrameNamespace:
+        """The namespace of cells in this frame, made with the first question."""
+        frame = self.frame
+        with self._lock:
+            if self._namespace is None:
+                self._namespace = FrameNamespace(frame)
+            return self._namespace
+
+    @property
+    def is_released(self) -> bool:
+        """Whether the pause is to end."""
+        return self._released.is_set()
+
+    def wait_released(self, timeout: float | None = None) -> bool:
+        """Wait until the pause is to end; returns whether it is."""
+        return self._released.wait(timeout)
+
+    def add_release_callback(self, callback: Callable[[], None]) -> None:
+        """Call a function when the pause is to end, in the thread that ends it; at once when it is already.
+
+        It must only wake somebody: it runs with the pauser's lock held.
+        """
+        with self._lock:
+            if not self._released.is_set():
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def release(self) -> None:
+        """Tell that the pause is to end. The pauser's."""
+        with self._lock:
+            self._released.set()
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+    def close(self) -> None:
+        """Let the program's objects go. The pauser's."""
+        self._frame = None
+        if self._namespace is not None:
+            self._namespace.close()
+        self._namespace = None

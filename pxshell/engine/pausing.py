@@ -1,0 +1,332 @@
+"""The pauser: stops the main thread in user code, serves there, and lets it go on as if nothing had been.
+
+Who runs what. `request`, `resume`, `cancel`, `tick` and the properties are for any thread (the control thread of an
+engine). `breakpoint_here`, `begin_user_code`, `end_user_code`, `install_signal` and `close` are for the main thread.
+Private methods whose comment says so are entered by the interpreter in the main thread, between any two bytecodes.
+
+One lock guards the state. The main thread marks that it is inside before it takes the lock, because a pending call or a
+signal may interrupt it there; such a visitor goes away and is called again. `on_event` and release callbacks run with
+the lock held, in whichever thread: they may put into a queue, and may not call back. The order of events is thereby the
+order of the steps. Ctrl-C may come between any two bytecodes of ours as well, so what must happen is repeated until it
+has happened.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Literal, TypeVar
+
+from pxshell.engine.arming import Arming, StopSignal, call_in_main, interrupt_again
+from pxshell.engine.frames import innermost_user_frame, is_own_code, is_user_code, place_of
+from pxshell.engine.pause_machine import PATIENCE, PauseMachine, PauseRequest
+from pxshell.engine.pause_states import PauseEvent, PauseState, ResumeOutcome
+from pxshell.engine.paused_frame import PausedFrame
+from pxshell.engine.stacks import running_frame, user_place
+from pxshell.engine.sync import Probe, SyncCondition, probe
+
+__all__ = ["PATIENCE", "HandlerRaisedError", "PausedFrame", "Pauser"]
+
+_log = logging.getLogger("pxshell.engine")
+_T = TypeVar("_T")
+
+
+class HandlerRaisedError(Exception):
+    """A signal handler of the program has raised while it stood: the pause ends, and the program goes on with that."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
+class Pauser:
+    """Stop, serve and resume the main thread.
+
+    Args:
+        on_event: Told of every event; see the module's text for what it may do.
+        service: Called in the main thread while it is stopped; returns when the pause ends. Ctrl-C raised out of it
+            is taken for a cell's and it is called again; `HandlerRaisedError` ends the pause, and what it carries is
+            raised in the program; another exception is logged and ends the pause.
+        main_ident: The identifier of the main thread.
+        strict: Raise on an illegal step, as tests do, instead of logging it.
+        clock: What `deadline` and `tick` count in.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_event: Callable[[PauseEvent], None],
+        service: Callable[[PausedFrame], None],
+        main_ident: int | None = None,
+        strict: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._service = service
+        self._main: int = main_ident or threading.main_thread().ident or 0
+        self._clock = clock
+        self._lock = threading.Lock()  # guards the machine
+        self._machine = PauseMachine(on_event, strict=strict)
+        self._is_inside = False  # the main thread's own: it holds the lock, or is about to take it
+        self._was_missed = False  # the main thread's own: somebody came while it was inside
+        self._arming: tuple[PauseRequest, Arming] | None = None  # the main thread's own
+        self._signal = StopSignal(self._on_signal)
+        self._knows_forks = False
+
+    # -- snapshots, for any thread
+
+    @property
+    def state(self) -> PauseState:
+        """The state now."""
+        return self._machine.state
+
+    @property
+    def paused(self) -> PausedFrame | None:
+        """The pause that goes on, if any."""
+        return self._machine.paused
+
+    @property
+    def pause_id(self) -> str | None:
+        """The id of the pause that goes on, else of the pending request."""
+        holder = self._machine.paused or self._machine.request
+        return holder.pause_id if holder else None
+
+    def deadline(self) -> float | None:
+        """Return when to call `tick`, in seconds of the clock. Ask again after each request and each event."""
+        return self._machine.deadline
+
+    def probe(self, expression: str) -> Probe:
+        """Evaluate the expression of a synchronised pause, on the paused frame or on the running stack."""
+        paused = self.paused
+        return probe(expression, paused.frame if paused is not None else running_frame(self._main))
+
+    # -- any thread
+
+    def request(
+        self, pause_id: str, *, mode: Literal["line", "now"] = "line", condition: SyncCondition | None = None
+    ) -> None:
+        """Ask the main thread to stop: at its next line of user code, at once, or where a condition holds.
+
+        The answer comes as an event. A request with a condition also ends a pause that goes on, to stop again there.
+        A newer request replaces a pending one; the same id again changes nothing. Without a signal to spare, `now`
+        is `line`.
+        """
+        self._watch_forks()
+        paused = self.paused
+        value = condition.value_on(paused.frame) if condition is not None and paused is not None else None
+        if self._locked(self._machine.take, PauseRequest(pause_id, mode, condition), value, self._clock()):
+            call_in_main(self._arm)
+            if mode == "now":
+                self.tick()
+
+    def resume(self, pause_id: str | None = None) -> ResumeOutcome:
+        """End the pause or withdraw the request of this id; without one whatever there is."""
+        outcome = self._locked(self._machine.resume, pause_id) or ResumeOutcome.NOT_PAUSED
+        if outcome is ResumeOutcome.CANCELLED:
+            call_in_main(self._arm)  # which, without a request, disarms
+        return outcome
+
+    def cancel(self, pause_id: str) -> bool:
+        """Withdraw a request that has not led to a pause yet; returns whether there was one."""
+        is_cancelled = self._locked(self._machine.cancel, pause_id) or False
+        if is_cancelled:
+            call_in_main(self._arm)
+        return is_cancelled
+
+    def tick(self, now: float | None = None) -> None:
+        """Do what is due: `line` becomes `now`, and `now` becomes held."""
+        now = self._clock() if now is None else now
+        self._locked(self._machine.on_time, now, lambda: self._signal.send(self._main), lambda: user_place(self._main))
+
+    # -- main thread
+
+    def begin_user_code(self) -> None:
+        """Say that a script or a cell begins. Nests."""
+        self._locked(self._machine.begin)
+
+    def end_user_code(self) -> None:
+        """Say that it has ended; a request that has not stopped it is answered `Idle`."""
+        self._locked(self._machine.end)
+        if self._machine.request is None:
+            self._disarm()
+
+    def breakpoint_here(self, frame: FrameType, pause_id: str, reason: str = "breakpoint") -> bool:
+        """Stop right here, in the innermost user frame; returns, after the pause, whether there was one.
+
+        There is none in another thread, in a cell of a paused frame, and where no user code is known to run. A pending
+        request without condition is answered by this stop, under its own id.
+        """
+        user_frame = innermost_user_frame(frame)
+        if threading.get_ident() != self._main or user_frame is None:
+            return False
+        return self._pause(PausedFrame(pause_id, user_frame, place_of(user_frame), reason), None)
+
+    def install_signal(self) -> None:
+        """Handle the signal now, not with the first request, which a thread that waits in C by then does not notice."""
+        self._signal.install()
+
+    def close(self) -> None:
+        """Withdraw everything and give the signal back; a pause that goes on is released."""
+        self.resume(None)
+        self._disarm()
+        self._signal.restore()
+
+    # -- the lock
+
+    def _locked(self, function: Callable[..., _T], *args: Any) -> _T | None:
+        """Run a step with the lock held; None at once when the main thread was interrupted inside another."""
+        if threading.get_ident() != self._main:
+            with self._lock:
+                return function(*args)
+        if self._is_inside:
+            self._was_missed = True
+            return None
+        try:
+            self._is_inside = True
+            with self._lock:
+                return function(*args)
+        finally:
+            self._is_inside = False
+            if self._was_missed:
+                self._was_missed = False
+                call_in_main(self._arm)
+
+    # -- entered by the interpreter in the main thread
+
+    def _arm(self, frame: FrameType | None) -> None:
+        """Make the main thread stop for the pending request; without one put back what was there."""
+        request = self._machine.request
+        value = request.condition.value_on(frame) if request is not None and request.condition is not None else None
+        arming = self._locked(self._arm_for, request, value)
+        if arming is not None:
+            arming.install(frame)  # last: see there
+
+    def _arm_for(self, request: PauseRequest | None, value: float | None) -> Arming | None:
+        if self._machine.request is not request or self.paused is not None:
+            return None  # the newer request has a call of its own
+        if request is None:
+            self._disarm()
+            return None
+        self._signal.install()
+        if self._is_armed_for(request):
+            return None
+        self._disarm()
+        if not self._machine.arm(request, value, self._clock()):
+            return None
+        arming = Arming(request.watches, self._on_line, self._on_broken)
+        self._arming = (request, arming)
+        return arming
+
+    def _is_armed_for(self, request: PauseRequest) -> bool:
+        is_armed = self._arming is not None and self._arming[0] is request and self._arming[1].is_live
+        return is_armed and self.state is not PauseState.HELD
+
+    def _disarm(self) -> None:
+        if self._arming is not None:
+            self._arming[1].remove()
+            self._arming = None
+
+    def _on_broken(self) -> None:
+        call_in_main(self._arm)
+
+    def _on_line(self, frame: FrameType) -> None:
+        """Stop at this line, or leave it if the condition does not hold here. In the trace function."""
+        if self._is_inside:  # user code called from here: a generated method, a callback
+            return
+        request = self._machine.request
+        if request is None:
+            self._disarm()
+            return
+        value = None
+        if request.condition is not None:
+            value = request.condition.value_in(frame) if request.condition.is_about(frame.f_code) else None
+            if not request.is_reached(value):
+                return
+        self._pause(PausedFrame(request.pause_id, frame, place_of(frame), "pause", value), request)
+
+    def _on_signal(self, _: int, frame: FrameType | None) -> None:
+        """Stop inside whatever runs, or arm anew if the thread has just come back from C."""
+        request = self._machine.request
+        if request is None or request.condition is not None:
+            return  # late: the request has fallen
+        if self.state is PauseState.HELD:
+            self._arm(frame)
+            return
+        user_frame = innermost_user_frame(frame)
+        # Inside pxshell's own code, locks of ours are held: the next line of user code will do.
+        if request.is_signalled and user_frame is not None and not _is_in_own_code(frame):
+            self._pause(PausedFrame(request.pause_id, user_frame, place_of(user_frame), "pause"), request)
+
+    # -- the pause, in the main thread
+
+    def _pause(self, paused: PausedFrame, request: PauseRequest | None) -> bool:
+        """Stop in a frame, serve, and go on; returns whether it stopped."""
+        frame = paused.frame
+        try:
+            has_stopped = self._locked(self._enter, paused, request) or False
+            if has_stopped:
+                _insist(lambda: self._serve(paused))
+        finally:
+            if _insist(lambda: self._locked(self._machine.leave, paused, self._clock())):
+                self._arm(frame)
+        return has_stopped
+
+    def _enter(self, paused: PausedFrame, request: PauseRequest | None) -> bool:
+        has_stopped = self._machine.enter(paused, request)
+        if has_stopped:
+            self._disarm()
+        return has_stopped
+
+    def _serve(self, paused: PausedFrame) -> None:
+        while not paused.is_released:
+            try:
+                # Inside a trace function nothing is traced; a debugger's breakpoints in cells shall work.
+                sys.call_tracing(self._service, (paused,))
+            except KeyboardInterrupt:
+                continue  # it was a cell's
+            except HandlerRaisedError as raised:
+                raise raised.error from None
+            except BaseException:  # noqa: BLE001 - whatever it is, the program goes on
+                _log.exception("pause %s: its service failed, the program goes on", paused.pause_id)
+            return
+
+    # -- forks: a child is no rank
+
+    def _watch_forks(self) -> None:
+        if not self._knows_forks:
+            self._knows_forks = True
+            forked = weakref.WeakMethod(self._forked)
+            os.register_at_fork(after_in_child=lambda: _call(forked()))
+
+    def _forked(self) -> None:
+        self._lock = threading.Lock()
+        self._is_inside = False
+        self._machine.forget()
+        self._disarm()
+
+
+def _call(function: Callable[[], None] | None) -> None:
+    if function is not None:
+        function()
+
+
+def _insist(function: Callable[[], _T]) -> _T:
+    """Run a repeatable function to its end, whatever Ctrl-C does; deliver that afterwards."""
+    while True:
+        try:
+            return function()
+        except KeyboardInterrupt:
+            interrupt_again()
+
+
+def _is_in_own_code(frame: FrameType | None) -> bool:
+    while frame is not None and not is_user_code(frame.f_code.co_filename):
+        if is_own_code(frame.f_code.co_filename):
+            return True
+        frame = frame.f_back
+    return False

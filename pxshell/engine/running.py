@@ -1,0 +1,222 @@
+"""What the main thread runs for others: cells, values, functions, in its own namespace or a paused frame's."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pxshell.engine.asking import Questions
+from pxshell.engine.error_text import text_of
+from pxshell.engine.interrupts import Interrupts
+from pxshell.engine.outbox import Outbox
+from pxshell.engine.paused_frame import PausedFrame
+from pxshell.engine.work import Job
+from pxshell.protocol.message import Buffer
+
+if TYPE_CHECKING:
+    from pxshell.engine.shell import RankShell
+
+__all__ = ["Runner", "error_content"]
+
+_log = logging.getLogger(__name__)
+
+_COMM = frozenset({"comm_open", "comm_msg", "comm_close"})
+
+
+def error_content(error: BaseException, drawn: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the content of a reply that says that this was raised."""
+    name, text = type(error).__name__, text_of(error)
+    return {"status": "error", "ename": name, "evalue": text, "traceback": list(drawn) or [f"{name}: {text}"]}
+
+
+class Runner:
+    """Runs jobs; everything in the main thread.
+
+    Args:
+        outbox: Where what is said goes.
+        interrupts: Which cell may be interrupted.
+        answered: Told (job, reply) of everything that has been answered, for requests that are repeated.
+        wait_for_room: Returns when the link takes more; called before what a cell displays is said.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        interrupts: Interrupts,
+        answered: Callable[[Job, Any], None],
+        wait_for_room: Callable[[], None],
+    ) -> None:
+        self._wait_for_room = wait_for_room
+        self._outbox = outbox
+        self._interrupts = interrupts
+        self._answered = answered
+        self.questions = Questions(self._ask)
+        #: Made with the first cell; control reads it.
+        self.shell: RankShell | None = None
+        self._run_of: dict[str, Callable[[Job, PausedFrame | None], tuple[dict[str, Any], list[Buffer]]]] = {
+            "execute_request": self._execute,
+            "px_push_request": self._push,
+            "px_pull_request": self._pull,
+            "px_apply_request": self._apply,
+            "comm_info_request": self._comm_info,
+        }
+
+    def run(self, job: Job, paused: PausedFrame | None, ended: Callable[[], None] = lambda: None) -> None:
+        """Run one job to its reply; what its code raises is part of the reply.
+
+        Args:
+            job: What to run.
+            paused: The pause in whose frame it runs.
+            ended: Called after the user's code; what it says goes out in one piece with the reply.
+        """
+        if job.type in _COMM:
+            self._comm(job)
+            ended()
+            return
+        interrupted: dict[str, Any] = {"status": "error", "ename": "KeyboardInterrupt", "evalue": "", "traceback": []}
+        content, buffers = interrupted, list[Buffer]()
+        with self._outbox.cell(job.request):
+            try:
+                with self._interrupts.allowed(job.request.id):
+                    content, buffers = self._run_of[job.type](job, paused)
+            except KeyboardInterrupt:
+                pass  # between the user's code and ours: the reply says so
+            except Exception as error:  # noqa: BLE001 - what fails here must not end the rank
+                _log.exception("%s failed", job.type)
+                content = error_content(error)
+            reply_type = job.type.replace("_request", "_reply")
+            with self._outbox.together():
+                reply = self._outbox.answer(job.request, reply_type, content, buffers, is_marked=True)
+                # Before the reply leaves: a request that comes again finds it.
+                self._answered(job, reply)
+                ended()
+
+    # -- cells ---------------------------------------------------------------------------------------------------------
+
+    def _execute(self, job: Job, paused: PausedFrame | None) -> tuple[dict[str, Any], list[Buffer]]:
+        shell = self.the_shell()
+        content = job.content
+        shell.cells.next_name = str(content.get("filename") or "")
+        if content.get("cell"):
+            shell.execution_count = int(content["cell"])
+        silent = bool(content.get("silent"))
+        with self.questions.allowed(is_allowed=bool(content.get("allow_stdin"))), self._namespace(paused):
+            result = shell.run_cell(content["code"], store_history=bool(content.get("store_history")), silent=silent)
+            expressions = shell.user_expressions(content.get("user_expressions") or {}) if result.success else {}
+        error = result.error_before_exec or result.error_in_exec
+        if error is None:
+            return {"status": "ok", "user_expressions": expressions}, []
+        drawn = list(getattr(shell, "_last_traceback", None) or [])
+        return error_content(error, drawn), []
+
+    @contextmanager
+    def _namespace(self, paused: PausedFrame | None) -> Iterator[None]:
+        """Run cells in the frame of a pause, and write back what they changed; else where they always run."""
+        if paused is None:
+            yield
+            return
+        namespace = paused.namespace
+        try:
+            with self.the_shell().standing_in(namespace):
+                yield
+        finally:
+            namespace.write_back()
+
+    def the_shell(self) -> RankShell:
+        """Return the shell, made now if this is the first cell."""
+        if self.shell is None:
+            from pxshell.engine.shell import make_shell
+
+            self.shell = make_shell(sys.modules["__main__"], self._speak, self.questions.ask)
+        return self.shell
+
+    def _speak(self, kind: str, content: Mapping[str, Any], key: str, buffers: list[Any]) -> None:
+        self._wait_for_room()
+        self._outbox.say(kind, content, key=key, buffers=buffers)
+
+    def _ask(self, prompt: str, is_password: bool) -> None:
+        self._outbox.say("input_request", {"prompt": prompt, "password": is_password})
+
+    def _comm(self, job: Job) -> None:
+        manager = self.the_shell().kernel.comm_manager
+        message = {"content": job.content, "buffers": list(job.buffers), "metadata": job.content.get("metadata", {})}
+        with self._outbox.cell(job.request):
+            try:
+                getattr(manager, job.type)(None, None, message)
+            except (Exception, KeyboardInterrupt):  # noqa: BLE001 - a handler of the user's; nobody waits for a reply
+                traceback.print_exc()
+
+    def _comm_info(self, job: Job, paused: PausedFrame | None) -> tuple[dict[str, Any], list[Buffer]]:
+        comms = self.shell.kernel.comm_manager.comms if self.shell is not None else {}
+        wanted = job.content.get("target_name")
+        names = {name: one.target_name for name, one in comms.items()}
+        found = {name: {"target_name": target} for name, target in names.items() if wanted in (None, target)}
+        return {"status": "ok", "comms": found}, []
+
+    # -- values --------------------------------------------------------------------------------------------------------
+
+    def _push(self, job: Job, paused: PausedFrame | None) -> tuple[dict[str, Any], list[Buffer]]:
+        from pxshell.protocol.pickles import unpack
+
+        def push() -> list[Buffer]:
+            # Arrays are to be the user's own, to write into.
+            values = unpack([bytearray(buffer) for buffer in job.buffers])
+            namespace = self._globals(paused)
+            for name, value in values.items():
+                namespace[name] = value
+            return []
+
+        return _tried(push, paused)
+
+    def _pull(self, job: Job, paused: PausedFrame | None) -> tuple[dict[str, Any], list[Buffer]]:
+        from pxshell.protocol.pickles import pack
+
+        def pull() -> list[Buffer]:
+            values = [self._value(text, paused) for text in job.content["expressions"]]
+            # Copies: the program may go on before they are sent.
+            return [bytes(buffer) for buffer in pack(values)]
+
+        return _tried(pull, paused)
+
+    def _value(self, expression: str, paused: PausedFrame | None) -> Any:
+        if paused is None:
+            return eval(expression.strip(), self._globals(None))  # noqa: S307 - the operator's own expression
+        return eval(expression.strip(), paused.namespace.globals, paused.namespace)  # noqa: S307 - as above
+
+    def _apply(self, job: Job, paused: PausedFrame | None) -> tuple[dict[str, Any], list[Buffer]]:
+        from pxshell.protocol.pickles import pack, unpack
+
+        def apply() -> list[Buffer]:
+            function, args, kwargs = unpack(job.buffers)
+            _see_names(function, self._globals(paused))
+            return [bytes(buffer) for buffer in pack(function(*args, **kwargs))]
+
+        return _tried(apply, paused)
+
+    def _globals(self, paused: PausedFrame | None) -> Any:
+        return paused.namespace if paused is not None else sys.modules["__main__"].__dict__
+
+
+def _tried(function: Callable[[], list[Buffer]], paused: PausedFrame | None) -> tuple[dict[str, Any], list[Buffer]]:
+    """Run a function that belongs to the user; what it raises becomes an error reply."""
+    try:
+        buffers = function()
+    except Exception as error:  # noqa: BLE001 - the user's code may raise anything
+        return error_content(error, traceback.format_exception(type(error), error, error.__traceback__)), []
+    finally:
+        if paused is not None:
+            paused.namespace.write_back()
+    return {"status": "ok"}, buffers
+
+
+def _see_names(function: Any, names: Mapping[str, Any]) -> None:
+    """Let a function that came by value see the rank's names beside those that came with it, as in ipyparallel."""
+    own = getattr(function, "__globals__", None)
+    if own is not None and getattr(function, "__module__", None) == "__main__":
+        for name in function.__code__.co_names:
+            if name not in own and name in names:
+                own[name] = names[name]

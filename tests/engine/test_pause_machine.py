@@ -1,0 +1,149 @@
+"""The decisions of a pause, without threads: the table, the patience, what is answered."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+
+import pytest
+
+from pxshell.engine.frames import Place
+from pxshell.engine.pause_machine import PATIENCE, PauseMachine, PauseRequest
+from pxshell.engine.pause_states import (
+    TRANSITIONS,
+    Armed,
+    Cancelled,
+    Held,
+    Idle,
+    IllegalStepError,
+    Passed,
+    Paused,
+    PauseState,
+    Resumed,
+    Step,
+    next_state,
+)
+from pxshell.engine.paused_frame import PausedFrame
+from pxshell.engine.sync import SyncCondition
+
+PLACE = Place("sim.py", 3, "main")
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def machine(told):
+    machine = PauseMachine(told.append, strict=True)
+    machine.begin()
+    return machine
+
+
+def handle(pause_id):
+    return PausedFrame(pause_id, sys._getframe(), PLACE, "pause")
+
+
+def test_every_step_outside_the_table_raises_and_changes_nothing():
+    """Style 7: one table; an illegal event raises."""
+    for state, step in itertools.product(PauseState, Step):
+        if (state, step) in TRANSITIONS:
+            assert isinstance(next_state(state, step), PauseState)
+        else:
+            with pytest.raises(IllegalStepError, match=state.value):
+                next_state(state, step)
+
+
+def test_every_state_is_reached_and_left():
+    """No dead end in the table."""
+    assert {state for state, _ in TRANSITIONS} == set(PauseState) == set(TRANSITIONS.values())
+
+
+def test_in_a_process_an_illegal_step_is_logged(caplog):
+    """Design 6: logged, and the program goes on."""
+    machine = PauseMachine(lambda _: None, strict=False)
+    machine._step(Step.LEAVE)
+    assert machine.state is PauseState.IDLE
+    assert "illegal" in caplog.text
+    caplog.clear()
+
+
+def test_a_line_then_a_signal_then_held(machine, told):
+    """The policy that worked: PATIENCE for a line, PATIENCE for the signal."""
+    request = PauseRequest("p")
+    assert machine.take(request, None, 10.0)
+    sent = []
+    machine.on_time(10.0 + PATIENCE - 0.01, lambda: sent.append(1) or "", lambda: PLACE)
+    assert not sent
+    machine.on_time(10.0 + PATIENCE, lambda: sent.append(1) or "", lambda: PLACE)
+    assert (sent, request.is_signalled) == ([1], True)
+    machine.on_time(10.0 + 2 * PATIENCE + 0.01, lambda: "", lambda: PLACE)
+    assert told == [Held("p", PLACE)]
+    assert machine.deadline is None
+    assert not request.is_signalled
+    assert machine.arm(request, None, 20.0)
+    assert (machine.state, machine.deadline) == (PauseState.ARMED, 20.0 + PATIENCE)
+    assert told[1:] == [Armed("p")]
+
+
+def test_now_is_due_at_once(machine):
+    """Mode `now` has no patience for lines."""
+    machine.take(PauseRequest("p", "now"), None, 10.0)
+    assert machine.deadline == 10.0
+
+
+def test_a_condition_has_no_deadline_and_passes(machine, told):
+    """Sync pause: never interrupted; a target behind us is said."""
+    request = PauseRequest("p", condition=SyncCondition("n", 5, "sim.py", "main"))
+    machine.take(request, None, 10.0)
+    assert machine.deadline is None
+    assert not machine.arm(request, 5, 10.0)
+    assert told == [Passed("p", 5)]
+    assert machine.state is PauseState.RUNNING
+
+
+def test_a_pause_that_is_being_left_takes_a_request_for_afterwards(machine, told):
+    """A request between release and leaving is not lost; a second one replaces it; resume withdraws it."""
+    pause = handle("a")
+    assert machine.enter(pause, None)
+    assert machine.resume("a") == "resumed"
+    assert machine.resume("a") == "not paused"
+    machine.take(PauseRequest("b"), None, 0.0)
+    machine.take(PauseRequest("c"), None, 0.0)
+    assert machine.resume("c") == "cancelled"
+    machine.take(PauseRequest("d"), None, 0.0)
+    assert machine.leave(pause, 1.0)
+    assert not machine.leave(pause, 1.0)
+    assert machine.request.pause_id == "d"
+    assert told == [Paused("a", PLACE, "pause"), Cancelled("b"), Cancelled("c"), Resumed("a")]
+
+
+def test_a_stop_for_a_request_that_has_fallen_does_not_happen(machine, told):
+    """A resume that overtakes the stop wins."""
+    request = PauseRequest("p")
+    machine.take(request, None, 0.0)
+    machine.resume("p")
+    assert not machine.enter(handle("p"), request)
+    assert told == [Cancelled("p")]
+
+
+def test_a_breakpoint_answers_an_unconditional_request_under_its_id(machine, told):
+    """The stop that was asked for has come about."""
+    machine.take(PauseRequest("p"), None, 0.0)
+    pause = handle("b")
+    assert machine.enter(pause, None)
+    assert pause.pause_id == "p"
+    assert told == [Paused("p", PLACE, "pause")]
+
+
+def test_user_code_nests_and_its_end_answers_idle(machine, told):
+    """A cell inside a pause does not end the script."""
+    machine.begin()
+    machine.end()
+    assert machine.state is PauseState.RUNNING
+    machine.take(PauseRequest("p"), None, 0.0)
+    machine.end()
+    machine.end()
+    assert machine.state is PauseState.IDLE
+    assert told == [Idle("p")]

@@ -1,0 +1,88 @@
+"""Values to and from a rank: push, pull and apply."""
+
+from __future__ import annotations
+
+import pytest
+
+from pxshell.protocol.pickles import pack, unpack
+
+
+def pull(node, *expressions):
+    return node.reply_to(node.request("px_pull_request", {"expressions": list(expressions)}))
+
+
+def push(node, **values):
+    return node.reply_to(node.request("px_push_request", {}, buffers=pack(values)))
+
+
+def apply(node, function, *args, **kwargs):
+    return node.reply_to(node.request("px_apply_request", {}, buffers=pack((function, args, kwargs))))
+
+
+def test_what_is_pushed_can_be_pulled_again(node):
+    """Both reach the namespace of cells."""
+    assert push(node, a=1, b=[2]).data() == {"status": "ok"}
+    node.run("a += 1")
+    assert unpack(pull(node, "a", " b[0] ").buffers) == [2, 2]
+
+
+def test_a_pushed_array_is_the_ranks_own(node):
+    """It can be written into."""
+    numpy = pytest.importorskip("numpy")
+    push(node, u=numpy.arange(100000.0))
+    assert node.run("u[3] = 7; float(u.sum())")[0].data()["data"]["text/plain"] == "4999950004.0"
+
+
+def test_a_pulled_array_is_what_it_was_at_the_pull(node):
+    """Cells that follow do not change it on its way."""
+    node.run("import numpy as np; u = np.zeros(1000000)")
+    request = node.request("px_pull_request", {"expressions": ["u"]})
+    node.run("u[:] = 1")
+    (u,) = unpack(node.reply_to(request).buffers)
+    assert u.sum() == 0
+
+
+def test_functions_are_applied(node):
+    """By value, with what they print."""
+    reply = apply(node, lambda x, y: x + y, 1, y=2)
+    assert unpack(reply.buffers) == 3
+    request = node.request("px_apply_request", {}, buffers=pack((print, ("hello",), {})))
+    node.reply_to(request)
+    assert node.text(request) == "hello\n"
+
+
+@pytest.mark.parametrize("expression", ["nothing", "1 +", "__import__('threading').Lock()", "1/0"])
+def test_what_cannot_be_pulled_is_one_line(node, expression):
+    """P10: and the rank goes on."""
+    reply = pull(node, expression).data()
+    assert reply["status"] == "error"
+    assert "\n" not in reply["evalue"]
+    assert unpack(pull(node, "rank").buffers) == [0]
+
+
+def test_a_failing_function_says_how(node):
+    """With its traceback."""
+    reply = apply(node, divmod, 1, 0).data()
+    assert reply["ename"] == "ZeroDivisionError"
+    assert "Traceback" in reply["traceback"][0]
+
+
+def test_a_pull_can_be_interrupted(node):
+    """It runs in the main thread, as cells do."""
+    node.run("import time")
+    request = node.request("px_pull_request", {"expressions": ["[print('on'), time.sleep(1000)]"]})
+    node.wait_text("on", request)
+    node.ask("interrupt_request", {"cell": request})
+    assert node.reply_to(request).data()["ename"] == "KeyboardInterrupt"
+
+
+def test_peek_pulls_while_a_cell_runs(node):
+    """From the side; nothing is assigned there."""
+    request = node.cell("import time\nn = 5\nprint('on')\ntime.sleep(1000)")
+    node.wait_text("on", request)
+    asked = node.request("px_pull_request", {"expressions": ["n"], "places": [["peek", "0"]]})
+    assert unpack(node.reply_to(asked).buffers) == [5]
+    pushed = node.request("px_push_request", {"places": [["peek", "0"]]}, buffers=pack({"n": 1}))
+    assert node.reply_to(pushed).data()["status"] == "refused"
+    node.ask("interrupt_request", {"cell": request})
+    node.reply_to(request)
