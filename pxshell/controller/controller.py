@@ -1,0 +1,300 @@
+"""The root of one cluster's tree: knows every rank's state, orders and routes requests, serves clients."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pxshell.controller.files import ControllerFile, LaunchFacts
+from pxshell.errors import PxshellError
+from pxshell.protocol.digest import with_digest
+from pxshell.protocol.message import Message
+from pxshell.protocol.outlet import Outlet
+from pxshell.protocol.pending import PendingReplies
+from pxshell.protocol.prefix import Hello
+from pxshell.protocol.state import Liveness, RankState, StateTable
+from pxshell.protocol.types import Lane, Role
+from pxshell.ranks import RankSet
+from pxshell.transport.base import Peer, Proof, Server
+from pxshell.transport.upward import Upward
+
+__all__ = ["Controller"]
+
+#: Seconds that a cluster whose ranks have all ended waits for somebody to look.
+_LINGER = 1.0
+#: Lines for people that a client that comes later is still told.
+_NOTES = 50
+
+
+class Controller:
+    """The controller; handler of its server, all in the loop's thread."""
+
+    server: Server
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, file: ControllerFile, launch: LaunchFacts, directory: Path
+    ) -> None:
+        self.loop = loop
+        self.file = file
+        self.launch = launch
+        self.directory = directory
+        self.finished: asyncio.Future[str] = loop.create_future()
+        self.states = StateTable()
+        self.started = time.time()
+        self._pending = PendingReplies()
+        self._up = Upward(loop, self._pending, self._to_clients)
+        self._nodes: dict[Peer, RankSet] = {}
+        self._clients: dict[str, tuple[Peer, Outlet]] = {}
+        self._staying: set[str] = set()
+        #: Clients that only show what is said.
+        self._watching: set[str] = set()
+        self._descriptions: dict[int, dict[str, Any]] = {}
+        self._notes: deque[str] = deque(maxlen=_NOTES)
+        self._serial = itertools.count(1)
+        self._stopping = ""
+        self._answers: dict[str, Callable[[Peer, Message], None]] = {
+            "px_status_request": self._status,
+            "px_attend_request": self._attend,
+            "px_stop_request": self._stop,
+        }
+
+    # -- peers ---------------------------------------------------------------------------------------------------------
+
+    def hello_received(self, hello: Hello, proof: Proof) -> str | None:
+        """Refuse who is neither node nor client; the key has proved the role already."""
+        if proof.role in (Role.NODE, Role.OPERATOR, Role.OBSERVER):
+            return None
+        return f"a controller takes nodes and clients, not a {hello.role}"
+
+    def peer_joined(self, peer: Peer) -> None:
+        """A node or a client has come."""
+        if peer.role is Role.NODE:
+            self._nodes.setdefault(peer, RankSet())
+            return
+        outlet = Outlet(lambda message: self.server.send(peer, message), self._log_names)
+        self._clients[peer.id] = (peer, outlet)
+        outlet.deliver(self._message("px_snapshot", self.snapshot()))
+        if peer.role is Role.OBSERVER:
+            self._watching.add(peer.id)
+        self._tell_attendance(self._nodes)
+
+    def peer_left(self, peer: Peer, why: str) -> None:
+        """A node is lost with its ranks, or a client has gone."""
+        if peer.role is not Role.NODE:
+            self._clients.pop(peer.id, None)
+            self._staying.discard(peer.id)
+            self._watching.discard(peer.id)
+            self._tell_attendance(self._nodes)
+            self._finish_later()
+            return
+        ranks = self._nodes.pop(peer, RankSet())
+        if self._stopping:
+            self._maybe_finish()
+            return
+        for part, state in list(self.states.among(ranks)):
+            if state.is_alive:
+                self._lose(part, state, f"its node is gone: {why}")
+        self._finish_later()
+
+    def node_died(self, pid: int, why: str) -> None:
+        """Our child that was a node is dead: its link, which waits for a reconnect, would never tell."""
+        for peer in [one for one in self._nodes if one.hello.pid == pid]:
+            self.peer_left(peer, why)
+
+    def _lose(self, ranks: RankSet, state: RankState, why: str) -> None:
+        content = {"why": why, "state": "lost"}
+        for owed in self._pending.gone(ranks):
+            self._up.add(self._own("px_missing", content, owed.ranks, parent=owed.request, origin=owed.origin))
+        self._up.settle()
+        lost = replace(state, liveness=Liveness.LOST, why=why)
+        self.states = self.states.updated(ranks, lost)
+        for kind in ("px_state", "px_place"):
+            self._up.add(self._own(kind, lost.to_content() | {"counter": 0}, ranks))
+
+    def peer_silent(self, peer: Peer, silent: bool) -> None:
+        """A node or client gives no sign of life, or is back."""
+        if peer.role is not Role.NODE:
+            return
+        liveness = Liveness.UNRESPONSIVE if silent else Liveness.OK
+        for part, state in list(self.states.among(self._nodes.get(peer, RankSet()))):
+            if state.is_alive and state.liveness is not liveness:
+                changed = replace(state, liveness=liveness, why="its node does not answer" if silent else "")
+                self.states = self.states.updated(part, changed)
+                self._up.add(self._own("px_state", changed.to_content() | {"counter": 0}, part))
+
+    def lane_drained(self, peer: Peer, lane: Lane) -> None:
+        """A client takes messages again."""
+        held = self._clients.get(peer.id)
+        if held is not None:
+            held[1].drained(lane)
+
+    def link_failed(self, error: PxshellError) -> None:
+        """A server has no link of its own that could fail."""
+
+    def message_received(self, peer: Peer, message: Message, fds: tuple[int, ...] = ()) -> None:
+        """Take a message of a node or a client."""
+        del fds  # ZeroMQ brings none
+        if peer.role is Role.NODE:
+            self._said(peer, message)
+        else:
+            self._asked(peer, message)
+
+    # -- up: what nodes say --------------------------------------------------------------------------------------------
+
+    def _said(self, node: Peer, message: Message) -> None:
+        if message.type == "px_ranks":
+            self._ranks(node, message)
+            return
+        if message.type == "px_notice":
+            self._notes.append(str(message.data().get("text", "")))
+        elif message.type == "px_state":
+            self._learn(message)
+        self._up.add(message)
+
+    def _ranks(self, node: Peer, message: Message) -> None:
+        self._nodes[node] = self._nodes.get(node, RankSet()) | message.ranks
+        for description in message.data()["ranks"]:
+            self._descriptions[description["rank"]] = description
+        self._pending.alive |= message.ranks
+        self.states = self.states.updated(message.ranks, RankState())
+        self._tell_attendance([node])
+
+    def _learn(self, message: Message) -> None:
+        state = RankState.from_content(message.data())
+        before = self.states
+        self.states = self.states.updated(message.ranks & before.ranks, state)
+        if not state.is_alive:
+            self._pending.gone(message.ranks)
+            self._finish_later()
+
+    def _to_clients(self, message: Message) -> None:
+        """Hand a folded message to the client that it is for, or to all."""
+        origin = message.header.origin
+        for name, (_, outlet) in list(self._clients.items()):
+            if origin in ("", name):
+                outlet.deliver(message)
+
+    # -- down: what clients ask ----------------------------------------------------------------------------------------
+
+    def _asked(self, client: Peer, message: Message) -> None:
+        message = message.with_header(origin=client.id)
+        answer = self._answers.get(message.type)
+        if answer is not None:
+            answer(client, message)
+        else:
+            self._hand_down(message)
+
+    def _hand_down(self, message: Message) -> None:
+        """Send a request to each node for its ranks; what comes in first goes down first, to all (P1)."""
+        self._pending.begin(message, message.ranks)
+        left = message.ranks
+        for node, ranks in self._nodes.items():
+            part = left & ranks & self._pending.alive
+            if part and self.server.send(node, message if part == message.ranks else message.with_ranks(part)):
+                left -= part
+        for part, state in list(self.states.among(left)):
+            self._missing(message, part, state.why or f"it is {state.liveness}", str(state.liveness))
+            left -= part
+        if left:
+            self._missing(message, left, "there is no such rank in this cluster", "unknown")
+
+    def _missing(self, request: Message, ranks: RankSet, why: str, state: str) -> None:
+        content = {"why": why, "state": state}
+        self._up.add(self._own("px_missing", content, ranks, parent=request.id, origin=request.header.origin))
+
+    def _status(self, client: Peer, message: Message) -> None:
+        content = self.snapshot() | {"descriptions": [self._descriptions[rank] for rank in sorted(self._descriptions)]}
+        self._reply(client, message, "px_status_reply", content)
+
+    def _attend(self, client: Peer, message: Message) -> None:
+        """A client says whether ranks whose script ends are to wait for it, and whether it only watches."""
+        content = message.data()
+        for clients, name in ((self._staying, "stay"), (self._watching, "watch")):
+            clients.discard(client.id)
+            if content.get(name):
+                clients.add(client.id)
+        self._tell_attendance(self._nodes)
+        self._reply(client, message, "px_attend_reply", {"status": "ok"})
+
+    def _tell_attendance(self, nodes: Any) -> None:
+        """Tell engines whether anybody listens, could resume what has paused, and stays when a script ends."""
+        content = {"clients": len(self._clients), "watching": len(self._watching), "stay": bool(self._staying)}
+        for node in nodes:
+            self.server.send(node, self._message("px_attendance", content, self._nodes[node]))
+
+    def _stop(self, client: Peer, message: Message) -> None:
+        self._stopping = "stopped"
+        self._reply(client, message, "px_stop_reply", {"status": "ok"})
+        for node in self._nodes:
+            self.server.send(node, message.with_ranks(self._nodes[node]))
+        self._maybe_finish()
+
+    # -- the end -------------------------------------------------------------------------------------------------------
+
+    def _maybe_finish(self) -> None:
+        if self._stopping and not self._nodes and not self.finished.done():
+            self._up.flush()
+            self.finished.set_result(self._stopping)
+
+    def _finish_later(self) -> None:
+        """When all ranks have ended and nobody looks, the cluster ends."""
+        self.loop.call_later(_LINGER, self._finish_if_over)
+
+    def _finish_if_over(self) -> None:
+        if self._clients or self._stopping or not len(self.states) or self.states.alive():
+            return
+        self._stopping = "ended"
+        for node in self._nodes:
+            self.server.send(node, self._message("px_stop_request", {"grace": 0.0}, self._nodes[node]))
+        self._maybe_finish()
+
+    async def say_goodbye(self, deadline: float) -> None:
+        """Wait until clients have what was sent to them, or the deadline (seconds) has passed."""
+        until = self.loop.time() + deadline
+        while self._is_owing():
+            if self.loop.time() >= until:
+                return
+            await asyncio.sleep(0.01)
+
+    def _is_owing(self) -> bool:
+        return any(self.server.queued(peer, lane) for peer, _ in self._clients.values() for lane in Lane)
+
+    # -- words ---------------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what a client that joins must know."""
+        hosts: dict[str, RankSet] = {}
+        for rank, description in self._descriptions.items():
+            hosts[description["host"]] = hosts.get(description["host"], RankSet()) | RankSet.of(rank)
+        return {
+            "name": self.file.name,
+            "size": self.launch.size,
+            "launcher": self.launch.launcher,
+            "mpi": self.launch.mpi,
+            "script": self.launch.script or "",
+            "started": self.started,
+            "ranks": [{"ranks": str(ranks), "state": state.to_content()} for ranks, state in self.states.groups()],
+            "hosts": {host: str(ranks) for host, ranks in hosts.items()},
+            "notes": list(self._notes),
+        }
+
+    def _reply(self, client: Peer, request: Message, kind: str, content: dict[str, Any]) -> None:
+        held = self._clients.get(client.id)
+        if held is not None:
+            held[1].deliver(self._message(kind, content, request.ranks, parent=request.id, origin=client.id))
+
+    def _own(self, kind: str, content: dict[str, Any], ranks: RankSet, **fields: Any) -> Message:
+        return with_digest(self._message(kind, content, ranks, **fields))
+
+    def _message(self, kind: str, content: dict[str, Any], ranks: RankSet = RankSet(), **fields: Any) -> Message:  # noqa: B008
+        return Message.make(kind, f"c{next(self._serial)}", content, ranks=ranks, **fields)
+
+    def _log_names(self, ranks: RankSet) -> str:
+        name = f"rank-{ranks.first}.log" if len(ranks) == 1 else "rank-N.log"
+        return str(self.directory / "logs" / name)

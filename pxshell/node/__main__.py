@@ -1,0 +1,82 @@
+"""`python -m pxshell.node DIR`: the node of one machine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+import msgspec
+
+from pxshell.node.above import OrderHandler
+from pxshell.node.below import EngineHandler
+from pxshell.node.node import Node
+from pxshell.protocol.types import Role
+from pxshell.rendezvous.worlds import list_worlds
+from pxshell.transport.base import make_hello
+from pxshell.transport.unix import UnixServer
+from pxshell.transport.zeromq import ZmqConnector
+
+__all__ = ["main"]
+
+
+#: Seconds between two looks for engines of an adopted world that have not come yet.
+_LOOK_AGAIN = 0.5
+
+
+class NodeFile(msgspec.Struct, frozen=True):
+    """node.json: where the controller is, and the node's keys."""
+
+    addresses: dict[str, list[str]]
+    server_public: str
+    public: str
+    secret: str
+    node_socket: str
+
+
+async def serve(directory: Path) -> None:
+    """Run the node until it is told to stop, or its controller is gone and all ranks have ended."""
+    loop = asyncio.get_running_loop()
+    file = msgspec.json.decode((directory / "node.json").read_bytes(), type=NodeFile)
+    node = Node(loop, directory)
+    server = UnixServer(loop, EngineHandler(node), Path(file.node_socket))
+    node.server = server
+    node.controller = ZmqConnector(
+        loop,
+        OrderHandler(node, lambda why: logging.getLogger(__name__).warning("no controller: %s", why)),
+        make_hello(Role.NODE, keep=True),
+        addresses=file.addresses,
+        server_public=file.server_public,
+        public=file.public,
+        secret=file.secret,
+        keep=True,
+    )
+    if node.file.world is not None:
+        _adopt(node, server, Path(node.file.world), frozenset())
+    node.start()
+    await node.finished
+    closed = loop.create_future()
+    node.controller.close(linger=2.0, done=lambda: closed.set_result(None))
+    await closed
+    node.server.close()
+
+
+def _adopt(node: Node, server: UnixServer, world: Path, known: frozenset[Path]) -> None:
+    """Connect to the engines of a world that nobody started for us; look again until all have come."""
+    found = {engine.path for entry in list_worlds() if entry.directory == world for engine in entry.engines}
+    for path in found - known:
+        server.adopt(path)
+    if len(node.engines) < node.file.size:
+        node.loop.call_later(_LOOK_AGAIN, _adopt, node, server, world, known | found)
+
+
+def main() -> int:
+    """Run `python -m pxshell.node`."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    asyncio.run(serve(Path(sys.argv[1])))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+"""The node's lower side: engines come, speak and end."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from pxshell.node.engines import EngineRecord
+from pxshell.node.logs import RankLog
+from pxshell.node.node import Node
+from pxshell.node.output import RankOutput
+from pxshell.node.watch import ProcessWatch
+from pxshell.protocol.endings import end_line
+from pxshell.protocol.marks import Scope
+from pxshell.protocol.message import Message
+from pxshell.protocol.prefix import Hello
+from pxshell.protocol.state import Liveness, RankState
+from pxshell.protocol.types import Lane, Role
+from pxshell.ranks import RankSet
+from pxshell.transport.base import Peer, Proof
+
+__all__ = ["EngineHandler"]
+
+#: Seconds that a link may be down before its rank is called lost; its process usually ends meanwhile.
+_AFTERLIFE = 0.3
+#: Seconds that the last messages of a process that has ended may take to arrive.
+_LAST_WORDS = 0.1
+
+
+class EngineHandler:
+    """Handler of the server that engines connect to."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def hello_received(self, hello: Hello, proof: Proof) -> str | None:
+        """Decide about an engine that says who it is; return why not, or None."""
+        node = self._node
+        if hello.role != Role.ENGINE.value:
+            return f"a node takes engines only, not a {hello.role}"
+        if hello.rank is None or not 0 <= hello.rank < node.file.size:
+            return f"rank {hello.rank} is none of this cluster's {node.file.size} ranks"
+        if hello.size != node.file.size:
+            return self._wrong_size(hello)
+        if hello.epoch < node.launch.epoch:
+            return f"rank {hello.rank} was restarted since; this process (epoch {hello.epoch}) goes on alone"
+        if node.world and hello.world != node.world:
+            ours = f"this cluster's, which is {node.world}"
+            return f"world {hello.world} is not {ours}; reach it by itself: pxshell attach"
+        held = node.engines.of(hello.rank)
+        if held is not None and held.is_alive and held.pid != proof.pid and held.epoch == hello.epoch:
+            return f"rank {hello.rank} is taken by process {held.pid}; a rank has one process"
+        return None
+
+    def _wrong_size(self, hello: Hello) -> str:
+        line = f"{self._node.file.size} ranks were asked for, but this process sees a world of {hello.size}"
+        if hello.size == 1:
+            line += ": mpiexec and mpi4py's MPI library are of different makes, or the launcher started no MPI world"
+        self._node.notice(line, "error")
+        return line
+
+    def peer_joined(self, peer: Peer) -> None:
+        """An engine is connected on both lanes: it is a rank from now on."""
+        node, hello = self._node, peer.hello
+        log = RankLog(node.directory / "logs" / f"rank-{hello.rank}.log")
+        assert hello.rank is not None, "hello_received lets nobody in without a rank"
+        record = EngineRecord(hello.rank, hello.epoch, peer.pid, log, RankState(), _description(peer), peer)
+        try:
+            record.watch = ProcessWatch(node.loop, peer.pid, lambda: self._died(record))
+        except ProcessLookupError:
+            log.close()
+            return
+        node.world = hello.world
+        node.engines.add(record)
+        node.pending.alive |= RankSet.of(record.rank)
+        self._give_output(record, peer)
+        node.announce([record])
+        node.report(record)
+
+    def _give_output(self, record: EngineRecord, peer: Peer) -> None:
+        """Give a rank that we started its two pipes; one that we did not start keeps its own descriptors."""
+        node, ranks = self._node, RankSet.of(record.rank)
+        if not node.is_owner:
+            node.server.send(peer, node.message("px_output", {"token": ""}, ranks))
+            return
+        output = RankOutput(node.loop, self._text_taker(record), self._log_taker(record))
+        record.output = output
+        node.server.send(peer, node.message("px_output", {"token": output.token}, ranks), output.write_ends)
+        output.release()
+
+    def _text_taker(self, record: EngineRecord) -> Callable[[str, str, str], None]:
+        node, ranks = self._node, RankSet.of(record.rank)
+
+        def take(name: str, cell: str, text: str) -> None:
+            scope = Scope.parse(cell)
+            content = {"name": name, "text": text}
+            fields: dict[str, Any] = {"parent": scope.cell, "origin": scope.origin, "late": scope.late}
+            node.up.add(node.message("stream", content, ranks, epoch=record.epoch, **fields))
+
+        return take
+
+    def _log_taker(self, record: EngineRecord) -> Callable[[str], None]:
+        def take(text: str) -> None:
+            full = record.log.write(text.encode("utf-8", "replace"))
+            if full is not None:
+                self._node.notice(full, "warning")
+
+        return take
+
+    def message_received(self, peer: Peer, message: Message, fds: tuple[int, ...] = ()) -> None:
+        """Take a message, after the text that stands before it in the pipes."""
+        del fds  # engines send none
+        record = self._node.engines.of_peer(peer)
+        if record is None or record.epoch < self._node.launch.epoch:
+            return
+        mark, output = message.header.mark, record.output
+        if not mark or output is None:
+            self._said(record, message)
+            return
+        output.advance(mark)
+        self._said(record, message.with_header(mark=0))
+        output.passed(mark)
+
+    def _said(self, record: EngineRecord, message: Message) -> None:
+        if message.type == "px_state":
+            record.learn(RankState.from_content(message.data()))
+        elif message.type == "stream":
+            self._log_taker(record)(str(message.data().get("text", "")))
+        self._node.up.add(message)
+
+    def peer_silent(self, peer: Peer, silent: bool) -> None:
+        """An engine has stopped answering, or answers again: its process stands, or holds the GIL."""
+        record = self._node.engines.of_peer(peer)
+        liveness = Liveness.UNRESPONSIVE if silent else Liveness.OK
+        if record is not None and record.is_alive and record.state.liveness is not liveness:
+            self._node.report(record, liveness=liveness)
+
+    def peer_left(self, peer: Peer, why: str) -> None:
+        """A link has ended; usually its process ends now."""
+        record = self._node.engines.forget_peer(peer)
+        if record is not None and record.is_alive:
+            self._node.loop.call_later(_AFTERLIFE, self._left, record, why)
+
+    def _left(self, record: EngineRecord, why: str) -> None:
+        if record.is_alive and record.peer is None and self._node.engines.of(record.rank) is record:
+            self._node.settle(record, f"left: {why}")
+            self._node.report(record, liveness=Liveness.LOST, why=f"left: {why}")
+
+    def _died(self, record: EngineRecord) -> None:
+        """The kernel says that the process has ended: its last words first."""
+        record.watch = None
+        self._bury(record, self._node.loop.time() + _LAST_WORDS)
+
+    def _bury(self, record: EngineRecord, patience: float) -> None:
+        """Report the end once the link has ended too, which comes after the last message in it."""
+        node = self._node
+        if record.peer is not None and node.loop.time() < patience:
+            node.loop.call_later(0.002, self._bury, record, patience)
+            return
+        if record.output is not None:
+            record.output.close()
+            record.output = None
+        if node.engines.of(record.rank) is record:
+            status = node.launch.exit_status(record.pid, record.state.exit)
+            node.settle(record, end_line(status))
+            node.report(record, liveness=Liveness.DEAD, exit=status, why=end_line(status), pause="", cell="")
+            node.up.flush()
+        record.log.close()
+        node.maybe_finish()
+
+    def lane_drained(self, peer: Peer, lane: Lane) -> None:
+        """An engine takes messages again; what it could not take was refused, so nothing waits."""
+
+    def link_failed(self, error: Exception) -> None:
+        """A server has no link of its own that could fail."""
+
+
+def _description(peer: Peer) -> dict[str, Any]:
+    hello = peer.hello
+    return {
+        "rank": hello.rank,
+        "epoch": hello.epoch,
+        "pid": peer.pid,
+        "local_rank": hello.local_rank,
+        "host": socket.gethostname(),
+        "python": hello.python,
+        "size": hello.size,
+        "world": hello.world,
+        "script": hello.script,
+    }

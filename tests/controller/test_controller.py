@@ -1,0 +1,283 @@
+"""Tests of `pxshell.controller.controller`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pxshell.controller.controller import Controller
+from pxshell.controller.files import ControllerFile, Keys, LaunchFacts
+from pxshell.protocol.digest import with_digest
+from pxshell.protocol.message import Message
+from pxshell.protocol.state import Activity, Liveness, RankState
+from pxshell.protocol.types import Lane, Role
+from pxshell.ranks import RankSet
+from pxshell.transport.base import Peer, Proof, make_hello
+
+
+class Recorder:
+    """A server that keeps what is sent, and may be full."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Peer, Message]] = []
+        self.is_full = False
+
+    def send(self, peer: Peer, message: Message, fds: tuple[int, ...] = ()) -> bool:
+        if not self.is_full:
+            self.sent.append((peer, message))
+        return not self.is_full
+
+    def queued(self, peer: Peer, lane: Lane) -> int:
+        return 0
+
+    def to(self, peer: Peer, kind: str = "") -> list[Message]:
+        return [message for at, message in self.sent if at is peer and kind in ("", message.type)]
+
+
+class World:
+    """A controller with nodes and clients that the test plays."""
+
+    def __init__(self) -> None:
+        file = ControllerFile("calm-fox", Keys("", ""), {}, {})
+        loop = asyncio.get_running_loop()
+        self.controller = Controller(loop, file, LaunchFacts("local", 4, "sim.py"), Path("/nowhere"))
+        self.server = Recorder()
+        self.controller.server = self.server  # type: ignore[assignment]
+        self._serial = 0
+
+    def peer(self, role: Role) -> Peer:
+        hello = make_hello(role)
+        peer = Peer(hello.id, role, hello, hello.pid, role.value)
+        self.controller.peer_joined(peer)
+        return peer
+
+    def node(self, *ranks: int) -> Peer:
+        node = self.peer(Role.NODE)
+        descriptions = [{"rank": rank, "host": "n1"} for rank in ranks]
+        self.says(node, "px_ranks", {"ranks": descriptions}, RankSet(ranks))
+        self.says(node, "px_state", RankState(Activity.IDLE).to_content(), RankSet(ranks))
+        return node
+
+    def says(self, peer: Peer, kind: str, content: dict[str, Any], ranks: RankSet, **fields: Any) -> Message:
+        self._serial += 1
+        message = with_digest(Message.make(kind, f"m{self._serial}", content, ranks=ranks, **fields))
+        self.controller.message_received(peer, message)
+        return message
+
+
+def run(test: Callable[[World], None]) -> None:
+    async def main() -> None:
+        test(World())
+
+    asyncio.run(main())
+
+
+def test_a_request_goes_to_each_node_for_its_own_ranks() -> None:
+    """Routing: each node gets the ranks that it has, in one message."""
+
+    def check(world: World) -> None:
+        one, two = world.node(0, 1), world.node(2, 3)
+        client = world.peer(Role.OPERATOR)
+        world.says(client, "execute_request", {"code": "1"}, RankSet([1, 2, 3]))
+        assert [m.ranks for m in world.server.to(one, "execute_request")] == [RankSet([1])]
+        assert [m.ranks for m in world.server.to(two, "execute_request")] == [RankSet([2, 3])]
+
+    run(check)
+
+
+def test_all_nodes_get_requests_in_the_one_order_of_the_controller() -> None:
+    """P1: all ranks run cells in one order, whoever sent them."""
+
+    def check(world: World) -> None:
+        nodes = world.node(0, 1), world.node(2, 3)
+        clients = world.peer(Role.OPERATOR), world.peer(Role.OPERATOR)
+        for index in range(6):
+            world.says(clients[index % 2], "execute_request", {"code": str(index)}, RankSet(range(4)))
+        for node in nodes:
+            codes = [m.data()["code"] for m in world.server.to(node, "execute_request")]
+            assert codes == list("012345")
+
+    run(check)
+
+
+def test_replies_of_two_nodes_reach_the_asking_client_folded_and_no_other() -> None:
+    """P4: equal replies are one message; answers go to their client only."""
+
+    def check(world: World) -> None:
+        one, two = world.node(0, 1), world.node(2, 3)
+        client, other = world.peer(Role.OPERATOR), world.peer(Role.OPERATOR)
+        request = world.says(client, "execute_request", {"code": "1"}, RankSet(range(4)))
+        for node, ranks in ((one, [0, 1]), (two, [2, 3])):
+            fields = {"parent": request.id, "origin": client.id}
+            world.says(node, "execute_reply", {"status": "ok"}, RankSet(ranks), **fields)
+        assert [m.ranks for m in world.server.to(client, "execute_reply")] == [RankSet(range(4))]
+        assert world.server.to(other, "execute_reply") == []
+
+    run(check)
+
+
+def test_a_client_cannot_have_answers_sent_to_another_one() -> None:
+    """P9: the origin of a request is what the controller knows, not what the client says."""
+
+    def check(world: World) -> None:
+        node = world.node(0, 1, 2, 3)
+        client, other = world.peer(Role.OPERATOR), world.peer(Role.OPERATOR)
+        world.says(client, "execute_request", {"code": "1"}, RankSet([0]), origin=other.id)
+        assert world.server.to(node, "execute_request")[0].header.origin == client.id
+
+    run(check)
+
+
+def test_a_rank_that_is_not_there_is_accounted_for_at_once() -> None:
+    """P3: a request for a rank that cannot answer is answered with the reason."""
+
+    def check(world: World) -> None:
+        node = world.node(0, 1)
+        client = world.peer(Role.OPERATOR)
+        dead = RankState(Activity.IDLE, Liveness.DEAD, why="ended: signal 9 (KILL)").to_content()
+        world.says(node, "px_state", dead, RankSet([1]))
+        world.says(client, "execute_request", {"code": "1"}, RankSet([0, 1, 3]))
+        world.controller._up.flush()
+        missing = {str(m.ranks): m.data()["why"] for m in world.server.to(client, "px_missing")}
+        assert missing == {"1": "ended: signal 9 (KILL)", "3": "there is no such rank in this cluster"}
+
+    run(check)
+
+
+def test_the_loss_of_a_node_accounts_for_what_its_ranks_owed() -> None:
+    """P3, P8: nobody waits for ranks whose node is gone; the others go on."""
+
+    def check(world: World) -> None:
+        one, two = world.node(0, 1), world.node(2, 3)
+        client = world.peer(Role.OPERATOR)
+        request = world.says(client, "execute_request", {"code": "1"}, RankSet(range(4)))
+        world.controller.peer_left(two, "cut")
+        world.says(one, "execute_reply", {"status": "ok"}, RankSet([0, 1]), parent=request.id, origin=client.id)
+        world.controller._up.flush()
+        missing = world.server.to(client, "px_missing")
+        assert [(m.ranks, m.parent) for m in missing] == [(RankSet([2, 3]), request.id)]
+        assert [m.ranks for m in world.server.to(client, "execute_reply")] == [RankSet([0, 1])]
+        assert world.controller.states.where("lost") == RankSet([2, 3])
+
+    run(check)
+
+
+def test_a_client_that_joins_is_told_what_there_is() -> None:
+    """A snapshot: name, size, script, states, hosts, and lines that were said before."""
+
+    def check(world: World) -> None:
+        node = world.node(0, 1)
+        world.says(node, "px_notice", {"text": "careful", "level": "warning"}, RankSet())
+        client = world.peer(Role.OBSERVER)
+        content = world.server.to(client, "px_snapshot")[0].data()
+        assert (content["name"], content["size"], content["script"]) == ("calm-fox", 4, "sim.py")
+        assert content["notes"] == ["careful"]
+        assert content["hosts"] == {"n1": "0-1"}
+        assert [(group["ranks"], group["state"]["activity"]) for group in content["ranks"]] == [("0-1", "idle")]
+
+    run(check)
+
+
+def test_the_death_of_a_node_is_known_though_its_link_would_wait() -> None:
+    """P3, P8: its ranks are lost, and whoever waits for them is told."""
+
+    def check(world: World) -> None:
+        node = world.node(0, 1)
+        client = world.peer(Role.OPERATOR)
+        world.controller.node_died(node.hello.pid, "it ended with signal 9")
+        state = world.server.to(client, "px_state")[-1]
+        assert (str(state.ranks), state.data()["liveness"]) == ("0-1", "lost")
+        assert state.data()["why"] == "its node is gone: it ended with signal 9"
+
+    run(check)
+
+
+def test_engines_learn_who_is_there_whoever_comes_first() -> None:
+    """A client that only looks counts: `breakpoint()` waits for it, and output is copied to it."""
+
+    def check(world: World) -> None:
+        first = world.node(0)
+        world.peer(Role.OBSERVER)
+        assert world.server.to(first, "px_attendance")[-1].data() == {"clients": 1, "watching": 1, "stay": False}
+        second = world.node(1)
+        told = world.server.to(second, "px_attendance")[-1]
+        assert (str(told.ranks), told.data()["clients"]) == ("1", 1)
+
+    run(check)
+
+
+def test_engines_learn_whether_somebody_stays() -> None:
+    """Ranks whose script ends wait only for a client that said it stays, as after `python -i`."""
+
+    def check(world: World) -> None:
+        node = world.node(0, 1)
+        client = world.peer(Role.OPERATOR)
+        world.says(client, "px_attend_request", {"stay": True}, RankSet())
+        assert world.server.to(node, "px_attendance")[-1].data() == {"clients": 1, "watching": 0, "stay": True}
+        world.says(client, "px_attend_request", {"watch": True}, RankSet())
+        assert world.server.to(node, "px_attendance")[-1].data() == {"clients": 1, "watching": 1, "stay": False}
+        world.controller.peer_left(client, "gone")
+        assert world.server.to(node, "px_attendance")[-1].data() == {"clients": 0, "watching": 0, "stay": False}
+
+    run(check)
+
+
+def test_output_of_scripts_goes_to_all_clients() -> None:
+    """A script is one long cell to which all clients subscribe."""
+
+    def check(world: World) -> None:
+        node = world.node(0, 1)
+        clients = [world.peer(Role.OPERATOR), world.peer(Role.OBSERVER)]
+        world.says(node, "stream", {"name": "stdout", "text": "hello\n"}, RankSet([0, 1]), parent="run")
+        world.controller._up.flush()
+        for client in clients:
+            assert [m.data()["text"] for m in world.server.to(client, "stream")] == ["hello\n"]
+
+    run(check)
+
+
+def test_a_slow_client_loses_text_with_notice_and_delays_nobody() -> None:
+    """P2, P7: text is cut with its amount; the reply comes."""
+
+    def check(world: World) -> None:
+        node = world.node(0, 1)
+        client = world.peer(Role.OPERATOR)
+        request = world.says(client, "execute_request", {"code": "1"}, RankSet([0]))
+        fields = {"parent": request.id, "origin": client.id}
+        world.server.is_full = True
+        world.says(node, "stream", {"name": "stdout", "text": "one\ntwo\n"}, RankSet([0]), **fields)
+        world.says(node, "execute_reply", {"status": "ok"}, RankSet([0]), **fields)
+        world.server.is_full = False
+        world.controller.lane_drained(client, Lane.WORK)
+        kinds = [m.type for m in world.server.to(client) if m.lane is Lane.WORK]
+        assert kinds == ["px_cut", "execute_reply"]
+        assert world.server.to(client, "px_cut")[0].data()["lines"] == 2
+
+    run(check)
+
+
+def test_a_peer_without_a_proved_role_is_refused() -> None:
+    """P9: the key proves the role; a claim is worth nothing."""
+
+    def check(world: World) -> None:
+        assert world.controller.hello_received(make_hello(Role.OPERATOR), Proof()) is not None
+        assert world.controller.hello_received(make_hello(Role.OPERATOR), Proof(role=Role.OPERATOR)) is None
+
+    run(check)
+
+
+def test_a_stopped_cluster_ends_when_its_nodes_have_left() -> None:
+    """Stopping: the order goes to every node; the controller ends after the last."""
+
+    def check(world: World) -> None:
+        node = world.node(0, 1)
+        client = world.peer(Role.OPERATOR)
+        world.says(client, "px_stop_request", {"grace": 1.0}, RankSet())
+        assert world.server.to(node, "px_stop_request")[0].data()["grace"] == 1.0
+        assert not world.controller.finished.done()
+        world.controller.peer_left(node, "stopped")
+        assert world.controller.finished.result() == "stopped"
+
+    run(check)

@@ -1,0 +1,334 @@
+"""Tests of the node: its engines are simulated in this process, its processes and sockets are real."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pxshell.node.above import OrderHandler
+from pxshell.node.below import EngineHandler
+from pxshell.node.node import Node
+from pxshell.protocol.message import Message
+from pxshell.protocol.state import Activity, RankState
+from pxshell.protocol.types import Role
+from pxshell.ranks import RankSet
+from pxshell.transport.base import Peer, make_hello
+from pxshell.transport.unix import UnixConnector, UnixServer
+
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+class Above:
+    """The controller's end: keeps what the node sends up."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.changed = asyncio.Event()
+        self.is_full = False
+
+    def send(self, message: Message, fds: tuple[int, ...] = ()) -> bool:
+        if self.is_full:
+            return False
+        self.messages.append(message)
+        self.changed.set()
+        return True
+
+    async def wait(self, kind: str, where: Callable[[Message], bool] = lambda _: True) -> Message:
+        async with asyncio.timeout(10):
+            while True:
+                found = next((m for m in self.messages if m.type == kind and where(m)), None)
+                if found is not None:
+                    return found
+                self.changed.clear()
+                await self.changed.wait()
+
+
+class SimulatedEngine:
+    """An engine's end of the link; replies to every cell."""
+
+    def __init__(self, path: Path, rank: int, **facts: Any) -> None:
+        self.received: list[Message] = []
+        self.fds: tuple[int, ...] = ()
+        self.error: Exception | None = None
+        self.left = asyncio.Event()
+        self.joined = asyncio.Event()
+        fields = {"size": 2, "world": "w", "local_rank": rank, "epoch": 0} | facts
+        hello = make_hello(Role.ENGINE, rank=rank, **fields)
+        self.rank = rank
+        self.link = UnixConnector(asyncio.get_running_loop(), self, hello, path)
+
+    def peer_joined(self, peer: Peer) -> None:
+        pass
+
+    def message_received(self, peer: Peer, message: Message, fds: tuple[int, ...] = ()) -> None:
+        self.received.append(message)
+        if message.type == "px_output":
+            self.fds = fds
+            self.joined.set()
+        elif message.type == "execute_request":
+            self.say("execute_reply", {"status": "ok"}, parent=message.id, origin=message.header.origin)
+
+    def say(self, kind: str, content: dict[str, Any], **fields: Any) -> None:
+        self.link.send(Message.make(kind, f"e{self.rank}", content, ranks=RankSet([self.rank]), **fields))
+
+    def peer_silent(self, peer: Peer, silent: bool) -> None:
+        pass
+
+    def peer_left(self, peer: Peer, why: str) -> None:
+        self.left.set()
+
+    def lane_drained(self, peer: Peer, lane: Any) -> None:
+        pass
+
+    def hello_received(self, hello: Any, proof: Any) -> str | None:
+        return None
+
+    def link_failed(self, error: Exception) -> None:
+        self.error = error
+        self.left.set()
+
+    def close(self) -> None:
+        self.link.close()
+        for fd in self.fds:
+            os.close(fd)
+
+
+class Machine:
+    """A node with its directory."""
+
+    def __init__(self, directory: Path, commands: list[dict[str, Any]], launcher: str = "local") -> None:
+        (directory / "logs").mkdir()
+        launch = {"name": "c", "launcher": launcher, "size": 2, "commands": commands}
+        (directory / "launch.json").write_text(json.dumps(launch))
+        loop = asyncio.get_running_loop()
+        self.path = directory / "node.sock"
+        self.node = Node(loop, directory)
+        self.above = Above()
+        self.node.controller = self.above  # type: ignore[assignment]
+        self.node.server = UnixServer(loop, EngineHandler(self.node), self.path)
+        self.orders = OrderHandler(self.node, lambda why: None)
+        self.engines: list[SimulatedEngine] = []
+        self.controller = Peer("c", None, make_hello(None), os.getpid(), "controller")
+        self._serial = 0
+
+    async def engine(self, rank: int, **facts: Any) -> SimulatedEngine:
+        engine = SimulatedEngine(self.path, rank, **facts)
+        self.engines.append(engine)
+        async with asyncio.timeout(10):
+            await engine.joined.wait()
+        return engine
+
+    def order(self, kind: str, content: dict[str, Any], ranks: list[int]) -> Message:
+        self._serial += 1
+        message = Message.make(kind, f"r{self._serial}", content, ranks=RankSet(ranks), origin="client")
+        self.orders.message_received(self.controller, message)
+        return message
+
+    async def close(self) -> None:
+        for engine in self.engines:
+            engine.close()
+        for process in list(self.node.launch.processes):
+            process.send_signal(signal.SIGKILL)
+        async with asyncio.timeout(10):
+            while self.node.launch.processes:
+                await asyncio.sleep(0.001)
+        self.node.server.close()
+        for record in self.node.engines:
+            if record.watch is not None:
+                record.watch.close()
+            if record.output is not None:
+                record.output.close()
+            record.log.close()
+
+
+@pytest.fixture
+def on_machine(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
+    directory = Path(os.environ["PXSHELL_RUNTIME_DIR"]) / "n"
+    directory.mkdir(parents=True)
+
+    def run(test: Callable[[Machine], Awaitable[None]], commands: Any = (), launcher: str = "local") -> None:
+        async def main() -> None:
+            machine = Machine(directory, list(commands), launcher)
+            try:
+                await test(machine)
+            finally:
+                await machine.close()
+
+        asyncio.run(main())
+
+    return run
+
+
+def test_equal_replies_of_two_engines_go_up_as_one_message(on_machine: Callable[..., None]) -> None:
+    """P4: a node folds what its ranks say."""
+
+    async def check(machine: Machine) -> None:
+        await machine.engine(0)
+        await machine.engine(1)
+        machine.order("execute_request", {"code": "1"}, [0, 1])
+        replies = [await machine.above.wait("execute_reply")]
+        assert [m.type for m in machine.above.messages].count("execute_reply") in (1, 2)
+        assert replies[0].parent == "r1"
+
+    on_machine(check)
+
+
+def test_an_engine_gets_pipes_when_pxshell_started_it(on_machine: Callable[..., None]) -> None:
+    """Output of started ranks is read by the node, and text goes up as lines of its rank."""
+
+    async def check(machine: Machine) -> None:
+        engine = await machine.engine(1)
+        assert len(engine.fds) == 2
+        os.write(engine.fds[0], b"hello\n")
+        stream = await machine.above.wait("stream")
+        assert (stream.ranks, stream.data()) == (RankSet([1]), {"name": "stdout", "text": "hello\n"})
+        assert (machine.node.directory / "logs" / "rank-1.log").read_text() == "hello\n"
+
+    on_machine(check)
+
+
+def test_an_engine_keeps_its_descriptors_when_somebody_else_started_it(on_machine: Callable[..., None]) -> None:
+    """Ranks that pxshell did not start write to their own stdout."""
+
+    async def check(machine: Machine) -> None:
+        engine = await machine.engine(0)
+        assert engine.fds == ()
+
+    on_machine(check, launcher="none")
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ({"size": 1}, "2 ranks were asked for, but this process sees a world of 1"),
+        ({"world": "other"}, "world other is not this cluster's"),
+    ],
+)
+def test_an_engine_that_does_not_belong_is_refused_with_the_reason(
+    on_machine: Callable[..., None], facts: dict[str, Any], why: str
+) -> None:
+    """P10: N singletons and processes of another world are refused by name."""
+
+    async def check(machine: Machine) -> None:
+        await machine.engine(0)
+        stranger = SimulatedEngine(machine.path, 1, **facts)
+        machine.engines.append(stranger)
+        async with asyncio.timeout(10):
+            await stranger.left.wait()
+        assert why in str(stranger.error)
+
+    on_machine(check)
+
+
+def test_a_request_for_a_rank_that_is_not_connected_is_answered(on_machine: Callable[..., None]) -> None:
+    """P3: everyone accounted for."""
+
+    async def check(machine: Machine) -> None:
+        await machine.engine(0)
+        machine.order("execute_request", {"code": "1"}, [0, 1])
+        missing = await machine.above.wait("px_missing")
+        assert (missing.ranks, missing.parent, missing.header.origin) == (RankSet([1]), "r1", "client")
+
+    on_machine(check)
+
+
+def test_a_process_that_ends_before_its_rank_is_there_is_said_with_its_last_line(
+    on_machine: Callable[..., None],
+) -> None:
+    """P3, P10: a start that fails says who and why."""
+
+    async def check(machine: Machine) -> None:
+        machine.node.start()
+        notice = await machine.above.wait("px_notice")
+        assert "ended (exit 3) before ranks 0 were there: no such thing" in notice.data()["text"]
+
+    script = "import sys; print('no such thing', file=sys.stderr); sys.exit(3)"
+    on_machine(check, [{"argv": [sys.executable, "-c", script], "ranks": "0"}])
+
+
+def test_a_program_that_is_not_there_is_said(on_machine: Callable[..., None]) -> None:
+    """P10: what, why."""
+
+    async def check(machine: Machine) -> None:
+        machine.node.start()
+        notice = await machine.above.wait("px_notice")
+        assert notice.data() == {
+            "text": "cannot start /nowhere/mpiexec: No such file or directory",
+            "level": "error",
+        }
+
+    on_machine(check, [{"argv": ["/nowhere/mpiexec"], "ranks": "0-1"}])
+
+
+def test_stop_ends_what_was_started_and_then_the_node(on_machine: Callable[..., None]) -> None:
+    """Stopping leaves no process behind."""
+
+    async def check(machine: Machine) -> None:
+        machine.node.start()
+        (process,) = machine.node.launch.processes
+        machine.order("px_stop_request", {"grace": 0.0}, [])
+        async with asyncio.timeout(10):
+            await machine.node.finished
+        assert process.returncode == -signal.SIGTERM
+
+    on_machine(check, [{"argv": SLEEPER, "ranks": "0"}])
+
+
+def test_restart_starts_the_same_commands_with_the_next_epoch(on_machine: Callable[..., None]) -> None:
+    """P8: restarted ranks keep their numbers; older processes are known by their epoch."""
+
+    async def check(machine: Machine) -> None:
+        machine.node.start()
+        before = machine.node.launch.processes[0].pid
+        machine.order("px_restart_request", {}, [0, 1])
+        async with asyncio.timeout(10):
+            while not machine.node.launch.processes or machine.node.launch.processes[0].pid == before:
+                await asyncio.sleep(0.001)
+        assert machine.node.launch.epoch == 1
+
+    on_machine(check, [{"argv": SLEEPER, "ranks": "0"}])
+
+
+def test_a_state_goes_up_on_both_lanes_at_once_and_in_order(on_machine: Callable[..., None]) -> None:
+    """Decision 3: px_state on control, px_place on work."""
+
+    async def check(machine: Machine) -> None:
+        engine = await machine.engine(0)
+        engine.say("px_state", RankState(Activity.IDLE).to_content())
+        await machine.above.wait("px_state", lambda m: m.data()["activity"] == "idle")
+        record = machine.node.engines.of(0)
+        assert record is not None
+        assert record.state.activity is Activity.IDLE
+
+    on_machine(check)
+
+
+def test_a_link_to_a_slow_controller_cuts_text_with_notice(on_machine: Callable[..., None]) -> None:
+    """P2, P7: no link blocks a rank's output; the log has all of it."""
+
+    async def check(machine: Machine) -> None:
+        engine = await machine.engine(0)
+        machine.above.is_full = True
+        os.write(engine.fds[0], b"lost to the view\n")
+        log = machine.node.directory / "logs" / "rank-0.log"
+        async with asyncio.timeout(10):
+            while not log.read_text():
+                await asyncio.sleep(0.001)
+        machine.node.up.flush()
+        machine.above.is_full = False
+        from pxshell.protocol.types import Lane
+
+        machine.orders.lane_drained(machine.controller, Lane.WORK)
+        cut = await machine.above.wait("px_cut")
+        assert cut.data()["lines"] == 1
+        assert cut.data()["file"] == str(log)
+
+    on_machine(check)
