@@ -1,0 +1,116 @@
+"""Tests of `pxshell.client` on two real local ranks, with ipyparallel's vocabulary."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import pxshell
+from pxshell.client import Client
+from pxshell.errors import CompositeError, DeadlineError, RankSetError, RemoteError, UsageError
+from pxshell.ranks import RankSet
+from pxshell.testing.scripted import check_client
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with pxshell.Cluster(n=2) as client:
+        yield client
+
+
+def echo(text: str) -> dict[str, object]:
+    return {"code": f"print({text!r}, end='')", "silent": False, "store_history": False, "places": [["idle", "0-1"]]}
+
+
+def test_the_real_client_is_what_sessions_rely_on(client: Client) -> None:
+    """The scripted client of the tests and the real one pass the same conformance function."""
+    check_client(client, echo)
+
+
+def test_a_function_runs_on_every_rank_in_their_order(client: Client) -> None:
+    """Ipyparallel's `apply_sync`."""
+    view = client[:]
+    view.execute("me = rank", block=True)
+    code = compile("def tenfold(): return me * 10", "<user>", "exec")
+    program = {"__name__": "__main__"}
+    exec(code, program)
+    assert view.apply_sync(program["tenfold"]) == [0, 10]
+    assert view.apply_sync(operator.add, 1, 2) == [3, 3]
+
+
+def test_values_are_pushed_and_pulled(client: Client) -> None:
+    """Ipyparallel's `push`, `pull`, and item access."""
+    view = client.direct_view(block=True)
+    view.push({"a": 1, "b": np.arange(4.0)})
+    assert view.pull("a") == [1, 1]
+    assert view["a + 1"] == [2, 2]
+    first, second = view.pull(["a", "b.sum()"])
+    assert first == second == [1, 6.0]
+    view["a"] = 5
+    assert client[1].pull("a", block=True) == [5]
+
+
+def test_arrays_are_scattered_and_gathered_as_they_were(client: Client) -> None:
+    """Ipyparallel's `scatter` and `gather`."""
+    view = client[:]
+    data = np.arange(7)
+    view.scatter("part", data, block=True)
+    assert view["len(part)"] == [4, 3]
+    assert (view.gather("part", block=True) == data).all()
+
+
+def test_map_keeps_the_order_of_the_elements(client: Client) -> None:
+    """Ipyparallel's `map_sync`."""
+    assert client[:].map_sync(operator.add, range(5), range(5)) == [0, 2, 4, 6, 8]
+
+
+def test_an_error_of_one_rank_is_a_remote_error_with_its_rank(client: Client) -> None:
+    """P4: success and error never fold together."""
+    result = client[:].execute("1 / rank")
+    with pytest.raises(RemoteError) as caught:
+        result.get(30)
+    assert (caught.value.ename, caught.value.ranks) == ("ZeroDivisionError", RankSet.of(0))
+    assert not result.successful()
+
+
+def test_different_errors_are_one_composite_error(client: Client) -> None:
+    """Ipyparallel's CompositeError."""
+    with pytest.raises(CompositeError) as caught:
+        client[:].execute("[1 / 0, undefined][rank] if not rank else undefined").get(30)
+    assert {error.ename for error in caught.value.errors} == {"ZeroDivisionError", "NameError"}
+
+
+def test_output_is_with_the_result_folded(client: Client) -> None:
+    """What the ranks print belongs to the result."""
+    result = client[:].execute("print('hello')")
+    result.get(30)
+    assert result.stdout == "hello\n"
+    assert [str(message.ranks) for message in result.display_outputs()] == ["0-1"]
+
+
+def test_waiting_ends_at_its_deadline_and_names_who_is_missing(client: Client) -> None:
+    """P3: nothing waits for ever."""
+    result = client[1].execute("input_never_comes = __import__('threading').Event().wait(0.6)")
+    with pytest.raises(DeadlineError, match="1"):
+        result.get(0.05)
+    assert result.wait(30)
+    assert result.ready()
+
+
+def test_views_are_made_with_slices_lists_and_rank_sets(client: Client) -> None:
+    """Ipyparallel's indexing, and rank sets."""
+    assert client.ids == [0, 1]
+    assert len(client) == 2
+    assert client[::2].targets == RankSet.of(0)
+    assert client[[0, 1]].targets == client["0-1"].targets == client[:].targets == RankSet.of(0, 1)
+    with pytest.raises(RankSetError):
+        client[7]
+
+
+def test_what_cannot_be_pickled_is_refused_before_it_is_sent(client: Client) -> None:
+    """P10: one line, nothing changed."""
+    with pytest.raises(UsageError, match="cannot be sent"):
+        client[:].push({"x": (number for number in ())})
