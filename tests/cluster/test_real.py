@@ -1,0 +1,154 @@
+"""Real clusters: started, listed, attached to, restarted, stopped, with nothing left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from pxshell import Client, Cluster
+from pxshell.cluster.controller import processes_of
+from pxshell.cluster.info import list_clusters
+from pxshell.errors import ConnectionFileError, LaunchError, UsageError
+from pxshell.rendezvous import connection
+from pxshell.rendezvous.processes import is_running
+from pxshell.testing.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def text_of(client, expression):
+    """Run one expression on all ranks and return its answers by folded ranks."""
+    content = {
+        "code": expression,
+        "silent": False,
+        "store_history": False,
+        "user_expressions": {},
+        "allow_stdin": False,
+        "stop_on_error": True,
+        "cell": 1,
+        "filename": "<cell 1>",
+        "places": [["idle", str(client.ranks)]],
+        "queue": False,
+    }
+    request = client.request("execute_request", content, client.ranks)
+    assert request.wait(60)
+    results = [message for message in request.messages if message.type == "execute_result"]
+    return {str(message.ranks): message.data()["data"]["text/plain"] for message in results}
+
+
+def test_a_local_cluster_from_start_to_stop():
+    """The whole life: 2 ranks with torchrun's variables, in the list, attached to by name, stopped without a trace."""
+    cluster = Cluster.start(2, name="calm-fox")
+    try:
+        assert {info.name: (info.state, info.ranks) for info in Cluster.list()} == {"calm-fox": ("running", 2)}
+        with Client("calm-fox") as client:
+            assert text_of(client, "__import__('os').environ['RANK']") == {"0": "'0'", "1": "'1'"}
+        again = Cluster.attach()
+        assert (again.name, again.size) == ("calm-fox", 2)
+        again.disconnect()
+        with pytest.raises(UsageError, match="there is a cluster 'calm-fox' already"):
+            Cluster.start(1, name="calm-fox")
+    finally:
+        cluster.stop()
+    assert Cluster.list() == []
+
+
+def test_with_stops_what_it_started_as_in_ipyparallel():
+    """`with Cluster(n=2) as client`: a connected client, and the end of all processes at the end."""
+    with Cluster(n=2) as client:
+        directory = client.connection.directory
+        assert len(client.ranks) == 2
+    assert list_clusters() == []
+    assert processes_of(directory) == []
+
+
+def test_with_leaves_alone_what_it_attached_to():
+    """Another one's cluster runs on."""
+    with Cluster.start(1) as cluster:
+        with Cluster.attach(cluster.name) as other:
+            assert other.client().ranks == cluster.client().ranks
+        assert [info.state for info in Cluster.list()] == ["running"]
+
+
+def test_a_script_gives_its_name_to_the_cluster(tmp_path):
+    """sim.py becomes sim-1, held until a front end lets it start."""
+    (tmp_path / "sim.py").write_text("import time\nwhile True: time.sleep(1)\n")
+    with Cluster.start(1, script=["sim.py", "--steps", "5"], cwd=tmp_path, hold=True) as cluster:
+        assert cluster.name == "sim-1"
+        assert cluster.client().snapshot.script == "sim.py"
+        assert cluster.client().request("px_start_request", {}, cluster.client().ranks).wait(20)
+        assert cluster.client().wait_until(lambda: bool(cluster.client().states.where("busy")), 20)
+
+
+def test_a_restart_gives_new_processes_with_the_same_numbers():
+    """P8: same ranks, next epoch."""
+    with Cluster.start(2) as cluster:
+        before = text_of(cluster.client(), "__import__('os').getpid()")
+        cluster.restart()
+        after = text_of(cluster.client(), "__import__('os').getpid()")
+        assert set(before) == set(after)
+        assert not set(before.values()) & set(after.values())
+
+
+def test_ranks_that_cannot_start_are_reported_with_their_last_line_and_the_log():
+    """P10: why, and where to read on; nothing runs on."""
+    with pytest.raises(LaunchError) as failed:
+        Cluster.start(2, name="calm-fox", env={"PYTHONHOME": "/nowhere"})
+    assert str(failed.value).startswith("cluster calm-fox did not start: ")
+    assert "(logs: " in str(failed.value)
+    assert list_clusters() == []
+
+
+def test_a_cluster_whose_controller_was_killed_is_stale_and_stop_cleans_up():
+    """P8: its ranks are not lost from sight: attaching says what to do, and stop ends node and ranks."""
+    cluster = Cluster.start(1, name="calm-fox")
+    cluster.disconnect()
+    info = connection.find("calm-fox")
+    os.kill(info.pid, signal.SIGKILL)
+    wait_until(lambda: not is_running(info.pid, info.started), 10, "the controller is gone")
+    assert [found.state for found in Cluster.list()] == ["stale"]
+    with pytest.raises(ConnectionFileError, match="pxshell stop calm-fox"):
+        Cluster.attach("calm-fox")
+    with pytest.raises(UsageError, match="has lost its controller"):
+        Cluster.start(1, name="calm-fox")
+    Cluster.find("calm-fox").stop()
+    assert Cluster.list() == []
+    assert processes_of(cluster_directory := info.directory) == [], cluster_directory
+
+
+@pytest.mark.mpi
+def test_a_program_that_nobody_launched_for_us_is_listed_attached_to_and_left(tmp_path, mpiexec):
+    """Scene 2 with the user's own mpiexec: nothing of ours runs before the attach, and nothing after the stop."""
+    (tmp_path / "sim.py").write_text(
+        "import os, time\nwhile not os.path.exists('end'): time.sleep(0.05)\nprint('done')\n"
+    )
+    command = [mpiexec, "-n", "2", sys.executable, "-m", "pxshell.engine", "sim.py"]
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=tmp_path, **pipes) as job:
+        wait_until(lambda: [len(info.world.engines) for info in list_clusters()] == [2], 30, "both ranks have joined")
+        (found,) = list_clusters()
+        assert (found.name, found.state, found.ranks, found.script) == ("sim-1", "joined", 2, "sim.py")
+        cluster = Cluster.attach()
+        assert {info.name: info.state for info in Cluster.list()} == {"sim-1": "running"}
+        try:
+            assert cluster.client().states.ranks == cluster.client().ranks
+            cluster.stop()
+            assert job.poll() is None
+            assert [info.state for info in Cluster.list()] == ["joined"]
+        finally:
+            (tmp_path / "end").touch()
+        output, _ = job.communicate(timeout=60)
+    assert (job.returncode, output) == (0, "done\ndone\n")
+    assert list_clusters() == []
+
+
+@pytest.mark.mpi
+def test_an_mpi_cluster_is_one_world():
+    """4 real ranks: the size that was asked for, ranks by MPI's own numbers."""
+    with Cluster.start(4, launcher="mpi") as cluster:
+        client = cluster.client()
+        assert client.snapshot.mpi
+        answers = text_of(client, "(lambda c: (c.rank, c.size))(__import__('mpi4py.MPI').MPI.COMM_WORLD)")
+        assert answers == {str(rank): f"({rank}, 4)" for rank in range(4)}
