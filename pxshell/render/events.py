@@ -1,0 +1,163 @@
+"""What a front end shows: frozen events, folded, free of escape sequences, the same for every face."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pxshell.ranks import EMPTY, RankSet
+
+__all__ = [
+    "Answer",
+    "CellAnswers",
+    "Cut",
+    "Event",
+    "Failure",
+    "Level",
+    "Missing",
+    "Notice",
+    "Progress",
+    "Refusal",
+    "States",
+    "Text",
+]
+
+Level = Literal["info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Lines that ranks wrote to a stream; live, so equal lines may come as several events."""
+
+    ranks: RankSet
+    name: Literal["stdout", "stderr"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What ranks answered or displayed: a MIME bundle.
+
+    Attributes:
+        ranks: Who said it.
+        data: MIME type to data; `text/plain` is always there.
+        metadata: Jupyter's, of the bundle.
+        type: The Jupyter message type: `execute_result` or `display_data`.
+        order: 0 for a rank's first answer to the cell, 1 for its second, and so on; only equals are compared.
+    """
+
+    ranks: RankSet
+    data: Mapping[str, Any]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    type: str = "execute_result"
+    order: int = 0
+
+    @property
+    def text(self) -> str:
+        """The plain text of the answer."""
+        return str(self.data.get("text/plain", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An exception on ranks.
+
+    Attributes:
+        ranks: Who raised it.
+        ename: Name of its class.
+        evalue: Its message.
+        traceback: Lines, the user's frames only.
+        place: Where: `cell 4, line 1` or `sim.py:87`.
+        source: The line of source there.
+    """
+
+    ranks: RankSet
+    ename: str
+    evalue: str
+    traceback: tuple[str, ...] = ()
+    place: str = ""
+    source: str = ""
+
+    @property
+    def summary(self) -> str:
+        """The exception in one line."""
+        first, _, more = self.evalue.partition("\n")
+        return f"{self.ename}: {first}{' …' if more else ''}" if first or more else self.ename
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Ranks that did not run the request, and why, in one line."""
+
+    ranks: RankSet
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Ranks that did not answer, and why (P3)."""
+
+    ranks: RankSet
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CellAnswers:
+    """All that ranks answered to one cell, shown at once when every rank is accounted for.
+
+    `silent` are the ranks that ran it without an answer (an assignment); `all_groups` shows each group however
+    many there are.
+    """
+
+    cell: int
+    answers: tuple[Answer, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    silent: RankSet = EMPTY
+    all_groups: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One line for people, from pxshell itself; `ranks` are those that it is about, if any."""
+
+    level: Level
+    text: str
+    ranks: RankSet = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """An announced cut: text of ranks that is not shown; all of it is in `file` (P2)."""
+
+    ranks: RankSet
+    bytes: int
+    lines: int
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Who is done and who is not, of something that takes longer than a second.
+
+    `where` says where the slowest is, "" when unknown; `outside` are idle ranks that were not asked.
+    """
+
+    done: RankSet
+    waiting: RankSet
+    where: str = ""
+    outside: RankSet = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """The state of all ranks, folded: `rows` are ranks, state in a word or two, and where they are."""
+
+    title: str
+    rows: tuple[tuple[RankSet, str, str], ...]
+
+
+Event = Text | Answer | Failure | Refusal | Missing | CellAnswers | Notice | Cut | States
+"""What `Display.show` gets; `Progress` goes to `Display.progress`."""

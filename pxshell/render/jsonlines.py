@@ -1,0 +1,63 @@
+"""Events as JSON, one object a line, for programs: at least `ranks`, `type` and `text` in each."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pxshell.ranks import RankSet
+from pxshell.render.events import (
+    Answer,
+    CellAnswers,
+    Cut,
+    Event,
+    Failure,
+    Missing,
+    Notice,
+    Refusal,
+    States,
+    Text,
+)
+from pxshell.render.grouping import by_majority
+
+__all__ = ["to_json"]
+
+
+def to_json(event: Event) -> str:
+    """Return whole lines, one for each object; "" when there is nothing to say."""
+    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in _objects(event))
+
+
+def _objects(event: Event) -> list[dict[str, Any]]:
+    match event:
+        case CellAnswers():
+            parts: list[Answer | Failure | Refusal | Missing] = [*by_majority(event.answers)]
+            parts += [*by_majority(event.failures), *by_majority(event.refusals), *by_majority(event.missing)]
+            return [one | {"cell": event.cell} for part in parts for one in _objects(part)]
+        case States():
+            return [_object(ranks, "px_state", where, state=state) for ranks, state, where in event.rows]
+        case _:
+            return [_single(event)]
+
+
+def _single(event: Text | Answer | Failure | Refusal | Missing | Notice | Cut) -> dict[str, Any]:
+    match event:
+        case Text():
+            return _object(event.ranks, "stream", event.text, name=event.name)
+        case Answer():
+            return _object(event.ranks, event.type, event.text, data=dict(event.data))
+        case Failure():
+            facts = {"ename": event.ename, "evalue": event.evalue, "place": event.place, "source": event.source}
+            return _object(event.ranks, "error", event.summary, **facts)
+        case Refusal():
+            return _object(event.ranks, "execute_reply", event.why, status="refused")
+        case Missing():
+            return _object(event.ranks, "px_missing", event.why)
+        case Notice():
+            return _object(event.ranks, "px_notice", event.text, level=event.level)
+        case Cut():
+            return _object(event.ranks, "px_cut", "", bytes=event.bytes, lines=event.lines, file=event.file)
+
+
+def _object(ranks: RankSet, type_: str, text: str, **facts: Any) -> dict[str, Any]:
+    return {"ranks": str(ranks), "type": type_, "text": text, **facts}

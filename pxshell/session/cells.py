@@ -1,0 +1,290 @@
+"""Cells: from code to what the ranks answered, with numbers, places, Ctrl-C and time limits."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from pxshell.errors import UsageError
+from pxshell.protocol.canonical import canonical
+from pxshell.ranks import EMPTY, RankSet
+from pxshell.render.events import CellAnswers, Failure, Missing, Notice, Refusal
+from pxshell.render.grouping import odd_of
+from pxshell.session.answers import answers_of
+from pxshell.session.asks import Asks
+from pxshell.session.desk import Desk
+from pxshell.session.flight import Flight
+from pxshell.session.places import Placement, Words, place_cell
+from pxshell.session.results import Results
+from pxshell.session.syntax import is_single_expression, syntax_fault
+from pxshell.session.waiting import Waiting
+
+if TYPE_CHECKING:
+    from pxshell.session.data import Data
+
+__all__ = ["CellOutcome", "Cells", "cell_filename"]
+
+# How often the account is looked at when no message wakes the waiting thread.
+_LOOK_S = 0.1
+
+Status = Literal["ok", "error", "refused", "missing", "running"]
+
+
+def cell_filename(cell: int) -> str:
+    """Return the file name of a cell, the same on all ranks."""
+    return f"<px cell {cell}>"
+
+
+@dataclass(frozen=True, slots=True)
+class CellOutcome:
+    """How a cell went.
+
+    Attributes:
+        cell: Its number.
+        code: What was asked.
+        targets: Whom.
+        status: The worst of: `ok`, `error` (raised somewhere), `refused` (ran on none, or not on some), `missing`
+            (ranks died), `running` (not waited for to the end).
+        answers: What came; None when it was not sent or not waited for.
+        peek: It ran in the side thread.
+    """
+
+    cell: int
+    code: str
+    targets: RankSet
+    status: Status
+    answers: CellAnswers | None = None
+    peek: bool = False
+
+    @property
+    def exit_status(self) -> int:
+        """0 when all is well; the worst status that a rank gave `sys.exit`, else 1."""
+        if self.status == "ok":
+            return 0
+        failures = self.answers.failures if self.answers else ()
+        return max([_exit_of(failure) for failure in failures] + [0 if self.status == "error" else 1])
+
+
+def _exit_of(failure: Failure) -> int:
+    """Return the exit status that an exception is for a process."""
+    if failure.ename != "SystemExit":
+        return 1
+    if failure.evalue in {"", "None"}:
+        return 0
+    return int(failure.evalue) if failure.evalue.isdecimal() else 1
+
+
+def _content(code: str, placement: Placement, cell: int, *, silent: bool, store: bool, queue: bool) -> dict[str, Any]:
+    """Build the content of an `execute_request`; cell 0 is none of the user's."""
+    return {
+        "code": code,
+        "silent": silent,
+        "store_history": store and not silent,
+        "user_expressions": {},
+        "allow_stdin": True,
+        "stop_on_error": True,
+        "cell": cell,
+        "filename": cell_filename(cell) if cell else "<px>",
+        "places": placement.to_content(),
+        "queue": queue,
+    }
+
+
+class Cells:
+    """Runs cells, one after the other, and keeps their answers."""
+
+    def __init__(self, desk: Desk, asks: Asks) -> None:
+        self._desk = desk
+        self._asks = asks
+        self._results = Results()
+        self._number = 0
+
+    def run(
+        self,
+        code: str,
+        targets: RankSet,
+        *,
+        timeout: float | None,
+        wait: bool | None,
+        peek: bool,
+        queue: bool,
+        live: bool | None,
+        silent: bool,
+        store: bool,
+        unfolded: bool,
+    ) -> CellOutcome:
+        """Run a cell; see `Session.run_cell`."""
+        config = self._desk.config
+        self._number += 1
+        outcome = CellOutcome(self._number, code, targets, "refused", peek=peek)
+        placement = self._checked(code, targets, peek=peek, queue=queue)
+        if placement is None:
+            return outcome
+        if config.verbose:
+            self._desk.say(f"cell {self._number} runs on {targets}")
+        waits = config.block if wait is None else wait
+        shows_live = config.live if live is None else live
+        content = _content(code, placement, self._number, silent=silent, store=store, queue=queue)
+        flight = self._fly(content, targets, live=shows_live, each=unfolded)
+        self._results.watch(flight.cell, flight.answers)
+        if not waits:
+            flight.leave()
+            return replace(outcome, status="running")
+        return self._wait(flight, outcome, config.timeout if timeout is None else timeout)
+
+    def _checked(self, code: str, targets: RankSet, *, peek: bool, queue: bool) -> Placement | None:
+        """Return where the cell runs, or show in one line why it does not."""
+        fault = syntax_fault(code)
+        if fault:
+            self._desk.show(Refusal(targets, fault))
+            return None
+        words = Words(self._desk.script, self._desk.sync_expression)
+        placement = place_cell(code, targets, self._desk.client.states, words, peek=peek, queue=queue)
+        if placement.why:
+            self._desk.show(Refusal(placement.ranks, placement.why))
+            return None
+        return placement
+
+    def _fly(self, content: dict[str, Any], targets: RankSet, *, live: bool, each: bool) -> Flight:
+        flight = Flight(self._desk, self._asks, self._number, live=live, each=each, on_done=self._late)
+        request = self._desk.client.request("execute_request", content, targets, on_message=flight.on_message)
+        flight.request = request
+        return flight
+
+    # Waiting.
+
+    def _wait(self, flight: Flight, outcome: CellOutcome, timeout: float | None) -> CellOutcome:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        try:
+            is_done = self._wait_until(flight, deadline)
+        except KeyboardInterrupt:
+            is_done = self._interrupt(flight)
+        else:
+            if not is_done:
+                self._say_left(flight, f"not done within {timeout:g} s")
+        if not is_done:
+            flight.leave()
+            return replace(outcome, status="running")
+        return self._landed(flight, outcome)
+
+    def _wait_until(self, flight: Flight, deadline: float | None) -> bool:
+        assert flight.request is not None
+        waiting = Waiting(self._desk, flight.request)
+        try:
+            while not flight.request.done:
+                left = _LOOK_S if deadline is None else min(_LOOK_S, deadline - time.monotonic())
+                if left <= 0:
+                    return False
+                flight.take(left)
+                waiting.look()
+        finally:
+            waiting.end()
+        return True
+
+    def _interrupt(self, flight: Flight) -> bool:
+        """Interrupt the ranks that still run the cell, and wait a little; a second Ctrl-C leaves them running."""
+        assert flight.request is not None
+        pending = flight.request.account.pending
+        limit = self._desk.config.interrupt_deadline
+        try:
+            self._desk.client.request("interrupt_request", {"cell": flight.request.id}, pending)
+            if self._wait_until(flight, time.monotonic() + limit):
+                return True
+            self._say_left(flight, f"not interrupted within {limit:g} s, for it waits in C")
+        except KeyboardInterrupt:
+            self._say_left(flight, "left")
+        return False
+
+    def _say_left(self, flight: Flight, why: str) -> None:
+        assert flight.request is not None
+        pending = flight.request.account.pending
+        runs = "runs" if len(pending) == 1 else "run"
+        text = f"cell {flight.cell} {why}: {pending} {runs} on.  See: %pxresult {flight.cell}"
+        self._desk.say(text, "warning", pending)
+
+    def _landed(self, flight: Flight, outcome: CellOutcome) -> CellOutcome:
+        answers = flight.finish()
+        self._kept(answers)
+        return replace(outcome, status=_status_of(answers), answers=answers)
+
+    def _kept(self, answers: CellAnswers) -> None:
+        self._results.keep(answers)
+        self._desk.focus.odd = odd_of(answers)
+
+    def _late(self, flight: Flight) -> None:
+        """Say that a cell in the background is done; in the io thread."""
+        answers = flight.answers()
+        self._results.keep(answers)
+        assert flight.request is not None
+        status = _status_of(answers)
+        what = "done" if status == "ok" else _LATE_WORDS[status]
+        text = f"cell {flight.cell} {what} on {flight.request.targets}.  See: %pxresult {flight.cell}"
+        self._desk.show(Notice("info" if status == "ok" else "warning", text, flight.request.targets))
+
+    # Afterwards.
+
+    def result(self, cell: int | None, *, all_groups: bool) -> CellAnswers:
+        """Return the answers to a cell; see `Session.result`."""
+        return replace(self._results.get(cell), all_groups=all_groups)
+
+    def values(self, outcome: CellOutcome, data: Data) -> dict[int, Any]:
+        """Return the values that a cell answered; see `Session.values`."""
+        if outcome.answers is None:
+            return {}
+        answered = EMPTY
+        for answer in outcome.answers.answers:
+            answered |= answer.ranks
+        expression = outcome.code if outcome.peek else "_"
+        return data.pull(expression, answered, peek=outcome.peek) if answered else {}
+
+    def ranks_where(self, expression: str) -> RankSet:
+        """Return the living ranks on which an expression is true; where a script runs, the side thread looks.
+
+        Raises:
+            UsageError: it is no expression, is true nowhere, or its value cannot be had in time.
+        """
+        if not is_single_expression(expression):
+            raise UsageError(f"{expression.strip()!r} is no expression: %pxfocus if np.isnan(u).any()")
+        code = f"bool({expression.strip()})"
+        ranks = self._desk.client.states.alive()
+        running = self._desk.running()
+        words = Words(self._desk.script, self._desk.sync_expression)
+        placed = place_cell(code, ranks - running, self._desk.client.states, words).places
+        places = Placement((*placed, *((("peek", running),) if running else ())))
+        return self._true_on(code, places, ranks, expression.strip())
+
+    def _true_on(self, code: str, places: Placement, ranks: RankSet, shown: str) -> RankSet:
+        content = _content(code, places, 0, silent=False, store=False, queue=False)
+        deadline = self._desk.config.control_deadline
+        request = self._desk.control("execute_request", content, ranks, deadline)
+        answers = answers_of(0, canonical(request.messages), request.account)
+        for failure in answers.failures:
+            self._desk.say(f"{shown} on {failure.ranks}: {failure.summary}", "warning", failure.ranks)
+        unanswered: list[Refusal | Missing] = [*answers.refusals, *answers.missing]
+        for one in unanswered:
+            self._desk.say(f"{shown} on {one.ranks}: {one.why}", "warning", one.ranks)
+        true = [answer.ranks for answer in answers.answers if answer.text == "True"]
+        return _one_set(true) or _refuse(shown)
+
+
+def _one_set(parts: list[RankSet]) -> RankSet:
+    ranks = EMPTY
+    for part in parts:
+        ranks |= part
+    return ranks
+
+
+def _refuse(shown: str) -> RankSet:
+    raise UsageError(f"{shown} is true on no rank; the focus stays")
+
+
+_LATE_WORDS = {"error": "failed", "refused": "was refused", "missing": "is done, with ranks missing,"}
+
+
+def _status_of(answers: CellAnswers) -> Status:
+    if answers.failures:
+        return "error"
+    if answers.missing:
+        return "missing"
+    return "refused" if answers.refusals else "ok"

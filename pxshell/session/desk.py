@@ -1,0 +1,83 @@
+"""What the parts of a session share: client, display, settings, focus and the last answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pxshell.errors import UsageError
+from pxshell.protocol.state import Activity, RankState
+from pxshell.protocol.types import RUN
+from pxshell.ranks import RankSet
+from pxshell.render.display import Display
+from pxshell.render.events import Event, Level, Notice, Progress
+from pxshell.session.config import Config
+from pxshell.session.focus import Focus
+from pxshell.session.ports import ClientPort, RequestPort
+
+__all__ = ["Desk", "is_running_script"]
+
+
+def is_running_script(state: RankState) -> bool:
+    """Tell whether a rank is in its script, and not stopped there."""
+    return state.is_alive and state.activity is Activity.BUSY and state.cell == RUN
+
+
+class Desk:
+    """The shared part. The display is called under one lock, from the face's thread and the client's io thread."""
+
+    def __init__(self, client: ClientPort, display: Display, config: Config) -> None:
+        self.client = client
+        self.display = display
+        self.config = config
+        self.focus = Focus(client)
+        #: The expression of the last synchronised pause, for the lines that teach it.
+        self.sync_expression = "EXPR"
+        self._lock = threading.RLock()
+
+    @property
+    def script(self) -> str:
+        """What people call the program."""
+        return self.client.snapshot.script or "a script"
+
+    def show(self, event: Event) -> None:
+        """Show an event."""
+        with self._lock:
+            self.display.show(event)
+
+    def say(self, text: str, level: Level = "info", ranks: RankSet | None = None) -> None:
+        """Show one line."""
+        self.show(Notice(level, text, ranks if ranks is not None else RankSet()))
+
+    def progress(self, progress: Progress | None) -> None:
+        """Show who is waited for."""
+        with self._lock:
+            self.display.progress(progress)
+
+    def running(self) -> RankSet:
+        """Return the ranks that are in their script."""
+        return self.ranks_that(is_running_script)
+
+    def ranks_that(self, holds: Callable[[RankState], bool]) -> RankSet:
+        """Return the ranks whose state has a property."""
+        found = RankSet()
+        for ranks, state in self.client.states.groups():
+            if holds(state):
+                found |= ranks
+        return found
+
+    def control(self, type_: str, content: Mapping[str, Any], ranks: RankSet, deadline: float) -> RequestPort:
+        """Send a control request and wait for its answers, at most `deadline` seconds."""
+        request = self.client.request(type_, content, ranks)
+        request.wait(deadline)
+        return request
+
+    def name_ranks(self, text: str) -> RankSet:
+        """Give a name to a rank set: `NAME RANKS`."""
+        name, _, ranks = text.strip().partition(" ")
+        if not ranks.strip():
+            raise UsageError("a name needs ranks: %pxfocus --name left 0-3")
+        named = self.focus.name(name, ranks)
+        self.say(f"@{name}: {named}")
+        return named

@@ -1,0 +1,66 @@
+"""The focus of a session, and the names that rank sets have in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from pxshell.protocol.state import Activity, Liveness
+from pxshell.ranks import EMPTY, Context, RankSet, check_name, parse, parse_focus
+from pxshell.session.ports import ClientPort
+
+__all__ = ["Focus"]
+
+
+class Focus:
+    """The ranks that input goes to, the user's names, and `@odd` of the last answer."""
+
+    def __init__(self, client: ClientPort) -> None:
+        self._client = client
+        self.ranks = client.ranks
+        self.names: dict[str, RankSet] = {}
+        #: Ranks outside the majority of the last answer; empty when there was none.
+        self.odd = EMPTY
+
+    def context(self) -> Context:
+        """Return what the words of a rank set mean at this moment."""
+        names: dict[str, RankSet | Callable[[], RankSet]] = {str(name): self._state(name) for name in _STATES}
+        names.update(self.names)
+        if self.odd:
+            names["odd"] = self.odd
+        hosts = self._client.snapshot.hosts
+        return Context(self._client.ranks, names, hosts, _locals_of(hosts.values()))
+
+    def parse(self, text: str) -> RankSet:
+        """Read a rank set; `RankSetError` when it cannot be read or is empty."""
+        return parse(text, self.context())
+
+    def set(self, text: str) -> None:
+        """Set the focus: ranks, `+RANKS` or `-RANKS`; it stays when that is refused."""
+        self.ranks = parse_focus(text, self.context(), self.ranks)
+
+    def name(self, name: str, text: str) -> RankSet:
+        """Give ranks a name of the user's."""
+        check_name(name)
+        ranks = self.parse(text)
+        self.names[name] = ranks
+        return ranks
+
+    def describe(self) -> str:
+        """Return the line that shows the focus."""
+        world = self._client.ranks
+        return f"focus: {self.ranks}" if self.ranks == world else f"focus: {self.ranks} (of {world})"
+
+    def _state(self, name: str) -> Callable[[], RankSet]:
+        return lambda: self._client.states.where(name)
+
+
+_STATES = (*Activity, *Liveness)
+
+
+def _locals_of(hosts: Iterable[RankSet]) -> dict[int, RankSet]:
+    """Number the ranks of each machine from 0, for `local=0`."""
+    numbered: dict[int, RankSet] = {}
+    for ranks in hosts:
+        for number, rank in enumerate(ranks):
+            numbered[number] = numbered.get(number, EMPTY) | RankSet.of(rank)
+    return numbered

@@ -1,0 +1,144 @@
+"""What nobody asked for: the script's output and end, deaths, pauses of the program's own, late answers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from pxshell.protocol.message import Message
+from pxshell.protocol.state import Activity, Liveness, RankState
+from pxshell.protocol.types import RUN
+from pxshell.ranks import EMPTY, RankSet
+from pxshell.render.events import Level, Text
+from pxshell.session.answers import event_of
+from pxshell.session.asks import Asks
+from pxshell.session.desk import Desk
+from pxshell.session.places import exit_text
+from pxshell.session.waiting import place_text
+
+__all__ = ["Notices"]
+
+# Ranks of one program end together; those that end within this time are told together.
+_GATHER_S = 0.5
+
+
+_LEVELS: dict[Liveness, Level] = {Liveness.OK: "info", Liveness.DEAD: "error"}
+
+
+class Notices:
+    """Shows what the client hears without a request; in its io thread, and a timer's for the end of a script."""
+
+    def __init__(self, desk: Desk, asks: Asks, gather: float = _GATHER_S) -> None:
+        self._desk = desk
+        self._asks = asks
+        self._lock = threading.Lock()
+        self._ends: dict[int | None, RankSet] = {}
+        self._timer: threading.Timer | None = None
+        self._gather = gather
+        self._liveness: dict[int, Liveness] = {}
+        self._told_pauses: set[tuple[str, RankSet]] = set()
+        self._unsubscribe = desk.client.subscribe(self._take)
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        self._unsubscribe()
+        with self._lock:
+            timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+            timer.join()
+
+    def _take(self, message: Message) -> None:
+        handler = self._HANDLERS.get(message.type, Notices._other)
+        handler(self, message)
+
+    def _other(self, message: Message) -> None:
+        event = event_of(message)
+        is_muted = self._desk.config.mute and isinstance(event, Text) and message.parent == RUN
+        if event is not None and not is_muted:
+            self._desk.show(event)
+
+    def _ask(self, message: Message) -> None:
+        self._asks.add(message)
+
+    # The end of the script.
+
+    def _reply(self, message: Message) -> None:
+        if message.parent != RUN:
+            return
+        status = message.data().get("exit")
+        with self._lock:
+            self._ends[status] = self._ends.get(status, EMPTY) | message.ranks
+            is_complete = self._running() <= self._ended()
+            if not is_complete and self._timer is None:
+                self._timer = threading.Timer(self._gather, self._flush)
+                self._timer.daemon = True
+                self._timer.start()
+        if is_complete:
+            self._flush()
+
+    def _running(self) -> RankSet:
+        return self._desk.ranks_that(lambda state: state.is_alive and state.cell == RUN)
+
+    def _ended(self) -> RankSet:
+        ended = EMPTY
+        for ranks in self._ends.values():
+            ended |= ranks
+        return ended
+
+    def _flush(self) -> None:
+        with self._lock:
+            ends, self._ends = self._ends, {}
+            timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+        for status, ranks in sorted(ends.items(), key=lambda end: end[1].first):
+            self._desk.say(self._end_text(status, ranks), "warning" if status else "info", ranks)
+
+    def _end_text(self, status: int | None, ranks: RankSet) -> str:
+        how = exit_text(RankState(Activity.ENDED, exit=status))
+        seconds = max(0.0, time.time() - self._desk.client.snapshot.started)
+        gone = self._desk.ranks_that(lambda state: not state.is_alive)
+        here = "" if ranks & gone else " Its variables are still here."
+        return f"{self._desk.script} has ended on {ranks}: {how}, {seconds:.0f} s.{here}"
+
+    # States.
+
+    def _state(self, message: Message) -> None:
+        state = RankState.from_content(message.data())
+        changed = RankSet(rank for rank in message.ranks if self._liveness.get(rank, Liveness.OK) != state.liveness)
+        for rank in changed:
+            self._liveness[rank] = state.liveness
+        if changed:
+            self._say_liveness(changed, state)
+        if state.activity is Activity.PAUSED and state.reason not in {"", "request", "sync"}:
+            self._say_pause(message.ranks, state)
+
+    def _say_liveness(self, ranks: RankSet, state: RankState) -> None:
+        do = "does" if len(ranks) == 1 else "do"
+        texts = {
+            Liveness.DEAD: f"{ranks} died: {exit_text(state)}",
+            Liveness.LOST: f"{ranks} lost{f': {state.why}' if state.why else ''}",
+            Liveness.UNRESPONSIVE: f"{ranks} {do} not answer (unresponsive)",
+            Liveness.OK: f"{ranks} answer{'s' if len(ranks) == 1 else ''} again",
+        }
+        if state.liveness is Liveness.DEAD and state.activity is Activity.ENDED and state.exit == 0:
+            return
+        self._desk.say(texts[state.liveness], _LEVELS.get(state.liveness, "warning"), ranks)
+
+    def _say_pause(self, ranks: RankSet, state: RankState) -> None:
+        """Tell of a pause that the program made itself; the state comes again with each cell there."""
+        told = RankSet(rank for pause, some in self._told_pauses if pause == state.pause for rank in some)
+        new = ranks - told
+        if not new:
+            return
+        self._told_pauses = {one for one in self._told_pauses if one[0] == state.pause} | {(state.pause, new)}
+        self._desk.say(f"{new} paused at {place_text(state)} ({state.reason})", ranks=new)
+
+    _HANDLERS: ClassVar[dict[str, Callable[[Notices, Message], None]]] = {
+        "execute_reply": _reply,
+        "input_request": _ask,
+        "px_state": _state,
+    }

@@ -1,0 +1,288 @@
+"""Pause and resume: the requests, the waiting and the deadlines around `sync` and the engines' own pauses."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pxshell.errors import DeadlineError, PxshellError, UsageError
+from pxshell.protocol.state import Activity, RankState
+from pxshell.ranks import EMPTY, RankSet
+from pxshell.render.events import Progress
+from pxshell.session.answers import clean
+from pxshell.session.desk import Desk
+from pxshell.session.standing import Standing, standing_text
+from pxshell.session.sync import Arm, Cancel, Command, Phase, Probe, Probed, Stop, SyncPause
+from pxshell.session.syntax import is_single_expression
+from pxshell.session.wake import Wake
+
+__all__ = ["PauseOutcome", "Pausing"]
+
+_AGAIN_S = 0.05
+#: Seconds that ranks may take to say that they are armed once another one stands at the target.
+_LAST_ANSWERS_S = 0.25
+_STOPPABLE = (Activity.STARTING, Activity.BUSY, Activity.PAUSED, Activity.HELD)
+_HELD_BY_PAUSE = (Activity.PAUSED, Activity.HELD)
+
+
+@dataclass(frozen=True, slots=True)
+class PauseOutcome:
+    """Who stands after a pause, and where; `stop` is the one place of a synchronised pause."""
+
+    pause: str
+    paused: RankSet
+    held: RankSet = EMPTY
+    stop: Stop | None = None
+
+
+class Pausing:
+    """Pauses and resumes ranks; for the face's thread."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def pause(self, ranks: RankSet | None, *, sync: str | None, deadline: float | None) -> PauseOutcome:
+        """Pause ranks; see `Session.pause`."""
+        started = time.monotonic()
+        if sync is not None:
+            targets = self._stoppable(self._desk.client.ranks if ranks is None else ranks)
+            limit = self._desk.config.pause_deadline if deadline is None else deadline
+            return self._synchronised(targets, sync.strip(), started, limit)
+        targets = self._stoppable(self._desk.focus.ranks if ranks is None else ranks)
+        limit = self._desk.config.control_deadline if deadline is None else deadline
+        return self._plain(targets, started, limit)
+
+    def _stoppable(self, ranks: RankSet) -> RankSet:
+        """Return the ranks that live; each must run something that can stop."""
+        living = ranks & self._desk.client.states.alive()
+        if not living:
+            raise UsageError(f"nothing to pause: {ranks} {'is' if len(ranks) == 1 else 'are'} gone; see %pxstatus")
+        other = self._desk.ranks_that(lambda state: state.activity not in _STOPPABLE) & living
+        if other:
+            state = self._desk.client.states.of(other.first)
+            word = state.activity if state else "gone"
+            raise UsageError(f"not paused: {other} {'is' if len(other) == 1 else 'are'} {word}, running no script")
+        return living
+
+    # Each rank where it is.
+
+    def _plain(self, ranks: RankSet, started: float, limit: float) -> PauseOutcome:
+        pause = _new_id()
+        content = {"pause": pause, "mode": "line"}
+        request = self._desk.control("px_pause_request", content, ranks, limit)
+        told = _union(ranks for ranks, one in request.replies() if one.get("outcome") in {"paused", "held", "pending"})
+        self._wait_states(lambda: told <= self._standing(ranks), limit - (time.monotonic() - started))
+        standing = self._looked_at(ranks, request.replies(), request.account.missing)
+        self._desk.say(standing_text(standing, time.monotonic() - started))
+        return PauseOutcome(pause, standing.all_paused, standing.held)
+
+    def _standing(self, ranks: RankSet) -> RankSet:
+        return self._desk.ranks_that(lambda state: state.activity in _HELD_BY_PAUSE) & ranks
+
+    def _looked_at(
+        self,
+        ranks: RankSet,
+        replies: Iterable[tuple[RankSet, Mapping[str, Any]]],
+        missing: Iterable[tuple[RankSet, str]],
+    ) -> Standing:
+        groups = list(self._desk.client.states.among(ranks))
+        others = [(who, clean(str(one.get("why") or one["outcome"]))) for who, one in replies if _is_other(one)]
+        others += missing
+        standing = _union(who for who, state in groups if state.activity in _HELD_BY_PAUSE)
+        running = ranks - standing - _union(who for who, _ in others)
+        if running:
+            others.append((running, "not stopped yet"))
+        paused = [(who, state) for who, state in groups if state.activity is Activity.PAUSED]
+        return Standing(
+            paused=tuple(paused),
+            held=_union(who for who, state in groups if state.activity is Activity.HELD),
+            others=tuple(others),
+            values=self._values(_union(who for who, _ in paused)),
+            expression=self._desk.sync_expression,
+            has_mpi=bool(self._desk.client.snapshot.mpi),
+        )
+
+    def _values(self, ranks: RankSet) -> dict[RankSet, object]:
+        """Return the step of paused ranks, when an earlier pause has told what counts it."""
+        if self._desk.sync_expression == "EXPR" or not ranks:
+            return {}
+        answers = self._probe(ranks, self._desk.sync_expression, self._desk.config.control_deadline)
+        return {one.ranks: one.value for one in answers if one.value is not None}
+
+    # All at the same line of the same step.
+
+    def _synchronised(self, ranks: RankSet, expression: str, started: float, limit: float) -> PauseOutcome:
+        if not is_single_expression(expression):
+            raise UsageError(f"{expression!r} is no expression: %pxsignal pause --sync step")
+        machine = SyncPause(ranks, _new_id)
+        try:
+            self._drive(machine, expression, started + limit)
+        except KeyboardInterrupt:
+            self._carry_out(machine, machine.fail(), expression, limit)
+            raise
+        finally:
+            self._desk.progress(None)
+        if machine.stop is None:
+            raise _not_stopped(machine, expression, limit, is_late=time.monotonic() >= started + limit)
+        self._desk.sync_expression = expression
+        text = standing_text(Standing.synchronised(ranks, machine.stop, expression), time.monotonic() - started)
+        self._desk.say(text)
+        return PauseOutcome(machine.pause, ranks, stop=machine.stop)
+
+    def _drive(self, machine: SyncPause, expression: str, deadline: float) -> None:
+        """Carry out what the machine says until it is done, fails, or the time is over."""
+        command: Command | None = machine.begin()
+        shows_from = time.monotonic() + max(0.0, self._desk.config.progress_after)
+        with Wake(self._desk) as wake:
+            while not machine.is_over:
+                left = deadline - time.monotonic()
+                gone = machine.ranks - self._desk.ranks_that(_may_stop)
+                if left <= 0 or gone:
+                    command = machine.fail([(gone, "it has ended")] if gone else ())
+                if command is None and not machine.is_over:
+                    command = self._look_again(machine, wake)
+                elif command is not None:
+                    command = self._carry_out(machine, command, expression, max(left, 1.0))
+                if time.monotonic() >= shows_from:
+                    self._show_progress(machine, expression)
+            if command is not None:
+                self._carry_out(machine, command, expression, 1.0)
+
+    def _look_again(self, machine: SyncPause, wake: Wake) -> Command | None:
+        wake.wait(_AGAIN_S)
+        if machine.phase is Phase.PROBING:
+            return machine.begin()
+        return machine.stopped(machine.pause, self._stops(machine.pause))
+
+    def _stops(self, pause: str) -> list[tuple[RankSet, Stop]]:
+        return [
+            (ranks, Stop(state.file, state.line, state.function, state.value))
+            for ranks, state in self._desk.client.states.groups()
+            if state.activity is Activity.PAUSED and state.pause == pause
+        ]
+
+    def _carry_out(self, machine: SyncPause, command: Command | None, expression: str, limit: float) -> Command | None:
+        """Send a command, wait for its answers, and return the machine's next command."""
+        limit = min(limit, self._desk.config.control_deadline)
+        match command:
+            case Probe():
+                return machine.probed(self._probe(command.ranks, expression, limit))
+            case Arm():
+                outcomes, is_late = self._arm(command, expression, limit)
+                return machine.armed(outcomes, is_late=is_late)
+            case Cancel():
+                self._desk.control("px_resume_request", {"pause": command.pause}, command.ranks, limit)
+                return None if machine.phase is Phase.FAILED else machine.cancelled()
+            case None:
+                return None
+
+    def _probe(self, ranks: RankSet, expression: str, limit: float) -> list[Probed]:
+        request = self._desk.control("px_probe_request", {"expression": expression}, ranks, limit)
+        return [_probed(who, content) for who, content in request.replies()]
+
+    def _arm(self, command: Arm, expression: str, limit: float) -> tuple[list[tuple[RankSet, str, str]], bool]:
+        """Arm; return what ranks answered, and whether some stood at the target before all had answered."""
+        content = {"pause": command.pause, "mode": "sync", "expression": expression, "target": command.target}
+        content |= {"file": command.file, "function": command.function}
+        request = self._desk.client.request("px_pause_request", content, command.ranks)
+        end = time.monotonic() + limit
+        is_late = False
+        while not request.wait(_AGAIN_S) and time.monotonic() < end:
+            if self._stops(command.pause):
+                # Those that can still answer do so now, or wait for the ones that stand.
+                is_late = not request.wait(_LAST_ANSWERS_S)
+                break
+        outcomes = [(who, str(one.get("outcome")), str(one.get("why") or "")) for who, one in request.replies()]
+        return outcomes, is_late
+
+    def _show_progress(self, machine: SyncPause, expression: str) -> None:
+        waiting = _union(ranks for ranks, _ in machine.missing)
+        if waiting:
+            where = f"({expression}: {machine.missing[0][1]})"
+            self._desk.progress(Progress(machine.ranks - waiting, waiting, where))
+
+    # Resume.
+
+    def resume(self, ranks: RankSet | None) -> RankSet:
+        """Let ranks go on; see `Session.resume`."""
+        pauses = self._pauses(self._desk.client.ranks if ranks is None else ranks)
+        if not pauses:
+            raise UsageError(f"no rank{'' if ranks is None else f' of {ranks}'} is paused")
+        resumed = EMPTY
+        for pause, held in pauses.items():
+            resumed |= self._resume(pause, held)
+        if resumed:
+            self._desk.say(f"{resumed} resumed", ranks=resumed)
+        return resumed
+
+    def _pauses(self, ranks: RankSet) -> dict[str, RankSet]:
+        pauses: dict[str, RankSet] = {}
+        for who, state in self._desk.client.states.among(ranks):
+            if state.is_alive and state.activity in _HELD_BY_PAUSE:
+                pauses[state.pause] = pauses.get(state.pause, EMPTY) | who
+        return pauses
+
+    def _resume(self, pause: str, ranks: RankSet) -> RankSet:
+        limit = self._desk.config.control_deadline
+        request = self._desk.control("px_resume_request", {"pause": pause}, ranks, limit)
+        resumed = EMPTY
+        for who, content in request.replies():
+            if content.get("outcome") == "resumed":
+                resumed |= who
+            else:
+                self._desk.say(f"{who} not resumed: {content.get('outcome')}", "warning", who)
+        for who, why in (*request.account.missing, *_late(request.account.pending, limit)):
+            self._desk.say(f"{who} not resumed: {why}", "warning", who)
+        self._wait_states(lambda: not (self._paused_by(pause) & resumed), limit)
+        return resumed
+
+    def _paused_by(self, pause: str) -> RankSet:
+        return self._desk.ranks_that(lambda state: state.activity in _HELD_BY_PAUSE and state.pause == pause)
+
+    def _wait_states(self, holds: Callable[[], bool], limit: float) -> None:
+        """Wait until the states, which come beside the replies, say it too."""
+        deadline = time.monotonic() + limit
+        with Wake(self._desk) as wake:
+            while not holds() and (left := deadline - time.monotonic()) > 0:
+                wake.wait(min(left, _AGAIN_S))
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex[:12]
+
+
+def _may_stop(state: RankState) -> bool:
+    return state.is_alive and state.activity in _STOPPABLE
+
+
+def _is_other(content: Mapping[str, Any]) -> bool:
+    return content.get("outcome") not in {"paused", "held", "pending"}
+
+
+def _probed(ranks: RankSet, content: Mapping[str, Any]) -> Probed:
+    if content.get("status") != "ok":
+        return Probed(ranks, why=clean(str(content.get("why") or "it has no value")))
+    others = tuple((str(file), str(function), value) for file, _, function, value in content.get("others") or ())
+    file, function = str(content.get("file", "")), str(content.get("function", ""))
+    return Probed(ranks, content.get("value"), file, function, others=others)
+
+
+def _not_stopped(machine: SyncPause, expression: str, limit: float, *, is_late: bool) -> PxshellError:
+    told = "; ".join(f"{ranks}: {why}" for ranks, why in machine.missing if ranks)
+    if is_late:
+        return DeadlineError(f"pause --sync {expression}", limit, f"{told}; the program runs on")
+    return UsageError(f"not paused: {expression} on {told}; the program runs on")
+
+
+def _late(pending: RankSet, limit: float) -> list[tuple[RankSet, str]]:
+    return [(pending, f"no answer within {limit:g} s")] if pending else []
+
+
+def _union(parts: Iterable[RankSet]) -> RankSet:
+    ranks = EMPTY
+    for part in parts:
+        ranks |= part
+    return ranks

@@ -1,0 +1,244 @@
+"""The session: one client's point of view, a front end without a face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+from pxshell.ranks import RankSet
+from pxshell.render.display import Display
+from pxshell.render.events import CellAnswers, States
+from pxshell.session.asks import Asks
+from pxshell.session.cells import CellOutcome, Cells
+from pxshell.session.config import Config
+from pxshell.session.data import Data
+from pxshell.session.desk import Desk
+from pxshell.session.looking import Looking
+from pxshell.session.notices import Notices
+from pxshell.session.pausing import PauseOutcome, Pausing
+from pxshell.session.ports import ClientPort
+from pxshell.session.prompt import prompt_text, states_of, toolbar_text
+from pxshell.session.signals import send_signal
+
+__all__ = ["Session"]
+
+
+class Session:
+    """Focus, cells, pauses and data of one client.
+
+    All methods are for one thread, the face's; what the ranks say meanwhile reaches the display from the client's io
+    thread. What cannot be done raises `PxshellError` with one line; what ranks refuse or raise is shown and returned.
+
+    Args:
+        client: The connection; it stays the caller's and is not closed by `close`.
+        display: Where events are shown.
+        config: Settings, shared with `%pxconfig`.
+    """
+
+    def __init__(self, client: ClientPort, display: Display, config: Config | None = None) -> None:
+        self.client = client
+        self.config = config or Config()
+        self._desk = Desk(client, display, self.config)
+        self._asks = Asks(self._desk)
+        self._cells = Cells(self._desk, self._asks)
+        self._pausing = Pausing(self._desk)
+        self._data = Data(self._desk)
+        self._looking = Looking(self._desk)
+        self._notices = Notices(self._desk, self._asks)
+
+    # Who is addressed.
+
+    @property
+    def focus(self) -> RankSet:
+        """The ranks that input goes to."""
+        return self._desk.focus.ranks
+
+    @property
+    def world(self) -> RankSet:
+        """All ranks of the cluster."""
+        return self.client.ranks
+
+    def ranks(self, text: str) -> RankSet:
+        """Read a rank set as the user writes it, with all names known here.
+
+        Raises:
+            RankSetError: it cannot be read or selects no rank.
+        """
+        return self._desk.focus.parse(text)
+
+    def set_focus(self, text: str = "") -> RankSet:
+        """Do what `%pxfocus TEXT` says, show the focus and return it.
+
+        `RANKS`, `+RANKS`, `-RANKS`, `all`, `--name N RANKS` (the focus stays), `if EXPR` (the ranks on which the
+        expression is true; where a rank runs its script, the side thread looks), or nothing.
+
+        Raises:
+            UsageError: it cannot be read or selects no rank; the focus stays.
+        """
+        word, _, rest = text.strip().partition(" ")
+        if word == "if":
+            self._desk.focus.ranks = self._cells.ranks_where(rest)
+        elif word == "--name":
+            return self._desk.name_ranks(rest)
+        elif word:
+            self._desk.focus.set(text.strip())
+        self._desk.say(self._desk.focus.describe())
+        return self.focus
+
+    # Cells.
+
+    def run_cell(
+        self,
+        code: str,
+        targets: RankSet | None = None,
+        *,
+        timeout: float | None = None,
+        wait: bool | None = None,
+        peek: bool = False,
+        queue: bool = False,
+        live: bool | None = None,
+        silent: bool = False,
+        store: bool = True,
+        unfolded: bool = False,
+    ) -> CellOutcome:
+        """Run code on ranks and show what they answer.
+
+        KeyboardInterrupt while waiting interrupts the ranks; a second one gives the prompt back.
+
+        Args:
+            code: A cell, with IPython's magics, `!cmd` and top-level await.
+            targets: Ranks; None is the focus.
+            timeout: Seconds after which the prompt comes back and the ranks run on; None takes the setting.
+            wait: Wait for the answers; None takes the setting.
+            peek: One expression, evaluated in the side thread whatever the rank does.
+            queue: Let it wait for ranks that run something.
+            live: Show output as it comes; None takes the setting.
+            silent: Jupyter's `silent`: no answers, no history on the ranks.
+            store: Keep the code in the ranks' history.
+            unfolded: Show each rank's answer by itself.
+        """
+        return self._cells.run(
+            code,
+            self.focus if targets is None else targets,
+            timeout=timeout,
+            wait=wait,
+            peek=peek,
+            queue=queue,
+            live=live,
+            silent=silent,
+            store=store,
+            unfolded=unfolded,
+        )
+
+    def values(self, outcome: CellOutcome) -> dict[int, Any]:
+        """Return what the last expression of a cell was on each rank that answered (for `-o NAME`)."""
+        return self._cells.values(outcome, self._data)
+
+    def result(self, cell: int | None = None, *, all_groups: bool = False) -> CellAnswers:
+        """Return the answers to a cell as far as they have come; None is the last cell.
+
+        Raises:
+            UsageError: no such cell is kept.
+        """
+        return self._cells.result(cell, all_groups=all_groups)
+
+    def answer_asks(self) -> None:
+        """Ask the user what scripts and detached cells have asked with `input()`; call it before each prompt."""
+        self._asks.answer_all()
+
+    # The program.
+
+    def pause(
+        self, ranks: RankSet | None = None, *, sync: str | None = None, deadline: float | None = None
+    ) -> PauseOutcome:
+        """Pause what ranks run, and show where they stand.
+
+        Args:
+            ranks: None is the focus, with `sync` all ranks of the world.
+            sync: An integer or growing float; all stop at the same line of the same step.
+            deadline: Seconds; None takes the setting.
+
+        Raises:
+            UsageError: nothing runs there.
+            DeadlineError: the expression has no value everywhere in time; the program runs on.
+        """
+        return self._pausing.pause(ranks, sync=sync, deadline=deadline)
+
+    def resume(self, ranks: RankSet | None = None) -> RankSet:
+        """Let ranks go on; None is every rank that a pause holds, whatever the focus. Returns those that went on."""
+        return self._pausing.resume(ranks)
+
+    def signal(self, what: str, ranks: RankSet | None = None, *, yes: bool = False) -> RankSet:
+        """Send a signal (`INT`, `SIGTERM`, `9`), show for each rank whether it was sent, and return those where it was.
+
+        Raises:
+            UsageError: no such signal; or it would end an MPI job of which only a part is addressed, without `yes`.
+        """
+        return send_signal(self._desk, what, self.focus if ranks is None else ranks, yes=yes)
+
+    def restart(self) -> RankSet:
+        """Start all ranks anew: same numbers, next epoch; focus and names stay."""
+        return self._looking.restart()
+
+    # Data.
+
+    def push(self, values: Mapping[str, Any], ranks: RankSet | None = None) -> RankSet:
+        """Assign values on ranks; returns the ranks that have them.
+
+        Raises:
+            UsageError: a value cannot be pickled.
+        """
+        return self._data.push(values, self.focus if ranks is None else ranks)
+
+    def pull(self, expression: str, ranks: RankSet | None = None, *, peek: bool = False) -> dict[int, Any]:
+        """Return the value of an expression on each rank; failures are shown."""
+        return self._data.pull(expression, self.focus if ranks is None else ranks, peek=peek)
+
+    def apply(
+        self, function: Callable[..., Any], *args: Any, ranks: RankSet | None = None, **kwargs: Any
+    ) -> dict[int, Any]:
+        """Call a function on ranks and return what it returned on each; failures are shown."""
+        return self._data.apply(function, args, kwargs, self.focus if ranks is None else ranks)
+
+    # Looking.
+
+    def complete(self, code: str, position: int, *, timeout: float = 0.1) -> dict[str, Any]:
+        """Return Jupyter's complete_reply, merged over those ranks of the focus that answer in time."""
+        return self._looking.complete(code, position, timeout)
+
+    def inspect(self, code: str, position: int, *, detail: int = 0, timeout: float = 1.0) -> dict[str, Any]:
+        """Return the inspect_reply of the first rank of the focus that finds something."""
+        return self._looking.inspect(code, position, detail, timeout)
+
+    def log(self, rank: int | None = None, *, size: int = 65536) -> str:
+        """Return the end of a rank's log, at most `size` bytes; None is the first rank of the focus."""
+        return self._looking.log(self.focus.first if rank is None else rank, size)
+
+    def status(self) -> States:
+        """Return the states of all ranks, folded."""
+        return states_of(self.client)
+
+    # What the face draws itself.
+
+    def prompt_text(self) -> str:
+        """Return the prompt without its `> `: focus and state, as `px[0-3] sim.py:87`."""
+        return prompt_text(self.client, self.focus)
+
+    def toolbar_text(self) -> str:
+        """Return one line about all ranks."""
+        return toolbar_text(self.client)
+
+    @property
+    def running(self) -> RankSet:
+        """Ranks of the world that run their script at this moment (Ctrl-C pauses them)."""
+        return self._desk.running()
+
+    def close(self) -> None:
+        """Let go of the client: nothing more is shown."""
+        self._notices.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

@@ -1,0 +1,80 @@
+"""Sessions on a scripted client."""
+
+import pytest
+
+from pxshell.ranks import RankSet
+from pxshell.render import to_plain
+from pxshell.session import Config, Session
+from pxshell.testing.scripted import RecordingDisplay, Said, ScriptedClient
+
+
+class Stage:
+    """A session, its client and its display; answers to cells are written down by code."""
+
+    def __init__(self, *answers, size=4, **facts):
+        self.client = ScriptedClient(size, **facts)
+        self.display = RecordingDisplay(*answers)
+        self.session = Session(self.client, self.display, Config(progress_after=-1, control_deadline=1.0))
+        self.cells = {}
+        self.client.on("execute_request", self._execute)
+
+    def _execute(self, asked):
+        said = self.cells.get(asked.content["code"], [])
+        yield from said
+        answered = RankSet()
+        for one in said:
+            if one.type in {"execute_reply", "px_missing"}:
+                answered |= RankSet.parse_folded(one.ranks)
+        if asked.ranks - answered:
+            yield Said("execute_reply", {"status": "ok"}, asked.ranks - answered)
+
+    def on_cell(self, code, *said):
+        self.cells[code] = list(said)
+
+    def shown(self, columns=80):
+        """Return all that was shown since the last call, as plain text."""
+        events, self.display.events = self.display.events, []
+        return "".join(to_plain(event, self.client.ranks, columns) for event in events)
+
+
+def result(text, ranks):
+    return Said("execute_result", {"data": {"text/plain": text}, "metadata": {}}, ranks)
+
+
+def printed(text, ranks, name="stdout"):
+    return Said("stream", {"name": name, "text": text}, ranks)
+
+
+def failed(ename, evalue, ranks, **where):
+    content = {"ename": ename, "evalue": evalue, "traceback": [], **where}
+    return [Said("error", content, ranks), Said("execute_reply", {"status": "error", **content}, ranks)]
+
+
+@pytest.fixture
+def make_stage():
+    stages = []
+
+    def make(*answers, **facts):
+        stages.append(Stage(*answers, **facts))
+        return stages[-1]
+
+    yield make
+    for stage in stages:
+        stage.session.close()
+
+
+@pytest.fixture
+def stage(make_stage):
+    return make_stage()
+
+
+@pytest.fixture
+def say():
+    """What ranks say: the builders of this module, for tests in other modules."""
+
+    class Say:
+        result = staticmethod(result)
+        printed = staticmethod(printed)
+        failed = staticmethod(failed)
+
+    return Say
