@@ -1,0 +1,178 @@
+"""The magics in an IPython: one table of what is typed, what is sent, and what is shown."""
+
+import numpy as np
+import pytest
+
+from pxshell.testing.scripted import Said, replies
+
+WITHOUT = "no cluster: %pxcluster start -n 4 [--mpi] | attach [NAME] | list | stop\n"
+
+#: What is typed, the cells that are sent (code, ranks), and what is shown.
+CASES = [
+    ("%px x = 1", [("x = 1", "0-3")], ""),
+    ("%px -u.max()", [("-u.max()", "0-3")], ""),
+    ("%px print('a   b')", [("print('a   b')", "0-3")], ""),
+    ("%px print('{x} $y')", [("print('{x} $y')", "0-3")], ""),
+    ("%px -t 0-1 x", [("x", "0-1")], ""),
+    ("%px -t ::2 x", [("x", "0,2")], ""),
+    ("%%px --targets 3\nx = 1\ny = 2\n", [("x = 1\ny = 2\n", "3")], ""),
+    ("%%px x = 1\ny = 2\n", [("x = 1\ny = 2\n", "0-3")], ""),
+    ("%px --verbose x", [("x", "0-3")], "runs on 0-3\n"),
+    ("%px -a x", [("x", "0-3")], "cell 1 done on 0-3.  See: %pxresult 1\n"),
+    ("%px --noblock x", [("x", "0-3")], "cell 1 done on 0-3.  See: %pxresult 1\n"),
+    ("%px", [], "no code to run: %px CODE, or %%px above a cell\n"),
+    ("%px x = = 1", [], "not run: SyntaxError: invalid syntax, line 1:  x = = 1\n"),
+    ("%px -t 7 x", [], "rank 7 does not exist; there are 0-3 (in '7', at 1)\n"),
+    ("%pxfocus", [], "focus: 0-3\n"),
+    ("%pxfocus 1-2", [], "focus: 1-2 (of 0-3)\n"),
+    ("%pxfocus -0", [], "focus: 1-3 (of 0-3)\n"),
+    ("%pxfocus --name left 0-1", [], "@left: 0-1\n"),
+    ("%pxfocus @paused", [], "this selects no rank (in '@paused', at 1)\n"),
+    ("%pxsignal", [], "which? %pxsignal pause | resume | INT TERM KILL USR1 ...\n"),
+    ("%pxsignal pause", [], "not paused: 0-3 are idle, running no script\n"),
+    ("%pxsignal resume", [], "no rank is paused\n"),
+    ("%pxsignal resume --sync x", [], "--sync belongs to pause and takes an expression: %pxsignal pause --sync step\n"),
+    ("%pxsignal HUG", [], ("there is no signal 'HUG'; there are pause, resume, INT, TERM, KILL, USR1, STOP, CONT"
+                          " and the system's others\n")),
+    ("%pxsignal INT 3", [], "%pxsignal INT takes no '3'; ranks: -t RANKS\n"),
+    ("%pxstatus", [], "cluster calm-fox, 4 ranks\n[0-3]  idle\n"),
+    ("%pxresult", [], "no cell has run in this session; run one: %px CODE\n"),
+    ("%pxresult now", [], "'now' is no number of a cell: %pxresult [CELL] [--all]\n"),
+    ("%pxlog x", [], "'x' is no rank: %pxlog 3\n"),
+    ("%pxlog 9", [], "there is no rank 9; there are 0-3\n"),
+    ("%pxconfig --colour", [], None),
+    ("%pxpush nothing_here", [], ("there is no nothing_here here; make it: %local nothing_here = ...,"
+                                 " or %pxpush nothing_here=EXPR\n")),
+    ("%pxpush f=(i for i in [])", [], ("f cannot be pickled (cannot pickle 'generator' object);"
+                                      " make it on the ranks instead: %px CODE\n")),
+    ("%pxpull u", [], "what, and where to? %pxpull EXPR -o NAME [-t RANKS]\n"),
+    ("%pxpull x=1 -o y", [], "'x=1' is no expression: %pxpull u[0] -o NAME\n"),
+    ("%pxcluster", [], "%pxcluster start -n 4 [--mpi] | attach [NAME] | list | stop\n"),
+    ("%pxcluster start -n 0", [], "-n takes a number of ranks from 1 on, not '0'\n"),
+    ("%pxcluster start -n 4", [], "this session is on cluster calm-fox; stop it first: %pxcluster stop\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "sent", "shown"), CASES, ids=[case[0] for case in CASES])
+def test_a_magic_sends_and_shows_what_the_table_says(magician, line, sent, shown):
+    text = magician.run(line)
+    assert magician.sent() == sent
+    if shown is not None:
+        assert text == shown
+
+
+FAMILY = ["px 1", "pxfocus", "pxsignal INT", "pxstatus", "pxresult", "pxlog", "pxconfig", "autopx", "pxpush x",
+          "pxpull x -o y", "pxrestart", "pxcluster stop"]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", FAMILY)
+def test_without_a_cluster_every_magic_says_how_to_start_one(alone, line):
+    """P10: one line: what, why, what to do."""
+    assert alone.run(f"%{line}") == WITHOUT
+    assert alone.holder.has_failed
+
+
+def test_answers_are_kept_here_as_a_mapping(magician):
+    result = {"data": {"text/plain": "6"}, "metadata": {}}
+    magician.client.on(
+        "execute_request", lambda asked: [Said("execute_result", result), Said("execute_reply", {"status": "ok"})]
+    )
+    values = [Said("px_pull_reply", {"status": "ok"}, str(rank), (_pickled([rank * 2]),)) for rank in range(4)]
+    magician.client.on("px_pull_request", lambda asked: values)
+    assert magician.run("%px -o doubled rank * 2") == "[0-3]  6\n"
+    assert magician.shell.user_ns["doubled"] == {0: 0, 1: 2, 2: 4, 3: 6}
+    assert magician.client.asked_for("px_pull_request")[0].content["expressions"] == ["_"]
+
+
+def test_pull_keeps_the_values_and_says_what_came(magician):
+    fields = [
+        Said("px_pull_reply", {"status": "ok"}, str(rank), (_pickled([np.zeros((64, 64))]),)) for rank in range(4)
+    ]
+    magician.client.on("px_pull_request", lambda asked: fields)
+    assert magician.run("%pxpull u -t all -o parts") == "parts: 4 arrays here, float64 (64, 64), 131 kB\n"
+    assert sorted(magician.shell.user_ns["parts"]) == [0, 1, 2, 3]
+
+
+def test_push_evaluates_here_and_assigns_there(magician):
+    magician.client.on("px_push_request", replies("px_push_reply", (None, {"status": "ok"})))
+    magician.run("base = 20")
+    assert magician.run("%pxpush limit=base + 1 -t 0-1") == "limit: on 0-1\n"
+    (asked,) = magician.client.asked_for("px_push_request")
+    assert _unpickled(asked.buffers) == {"limit": 21}
+
+
+def test_local_runs_here(magician):
+    magician.run("%local here = 5")
+    magician.run("%%local\nhere += 1\n")
+    assert magician.shell.user_ns["here"] == 6
+    assert magician.sent() == []
+
+
+def test_px_local_runs_here_too(magician):
+    magician.run("%px --local both = 3")
+    assert magician.shell.user_ns["both"] == 3
+    assert magician.sent() == [("both = 3", "0-3")]
+
+
+def test_autopx_sends_every_cell_until_it_is_switched_off(magician):
+    assert magician.run("%autopx") == "%autopx enabled\n"
+    magician.run("a = -1\nb = 2")
+    magician.run("%pxfocus 0")
+    magician.run("%autopx")
+    magician.run("c = 3")
+    assert [(code.rstrip("\n"), ranks) for code, ranks in magician.sent()] == [("a = -1\nb = 2", "0-3")]
+    assert magician.shell.user_ns["c"] == 3
+    assert "a" not in magician.shell.user_ns
+
+
+def test_in_a_shell_that_routes_cells_itself_autopx_is_its_switch(magician, monkeypatch):
+    monkeypatch.setattr(magician.shell, "routes", True, raising=False)
+    assert magician.run("%autopx") == "%autopx disabled\n"
+    assert magician.shell.routes is False
+    assert magician.run("%autopx") == "%autopx enabled\n"
+
+
+def test_settings_are_changed_and_shown(magician):
+    magician.run("%pxconfig --mute --noblock --timeout 7 --targets 0-1")
+    config = magician.session.config
+    assert (config.mute, config.block, config.timeout) == (True, False, 7.0)
+    assert str(magician.session.focus) == "0-1"
+    assert "mute=True" in magician.run("%pxconfig")
+
+
+def test_a_failed_cell_is_known_to_the_face(magician):
+    error = {"status": "error", "ename": "SystemExit", "evalue": "3", "traceback": []}
+    magician.client.on("execute_request", replies("execute_reply", (None, error)))
+    magician.run("%px exit(3)")
+    assert magician.holder.has_failed
+    magician.run("%pxfocus")
+    assert not magician.holder.has_failed
+
+
+def test_the_help_lists_what_runs_here(magician):
+    text = magician.shell.magics_manager.magics["line"]["px"].__doc__
+    assert "%local CODE" in text
+    assert "exit quit" in text
+    assert "-t RANKS" in text
+
+
+def test_unloading_takes_every_magic_out(magician):
+    from pxshell.magics import unload_ipython_extension
+
+    magician.run("%autopx")
+    unload_ipython_extension(magician.shell)
+    assert not [name for name in magician.shell.magics_manager.magics["line"] if name.startswith("px")]
+    magician.shell.run_cell("d = 4")
+    assert magician.shell.user_ns["d"] == 4
+
+
+def _pickled(value):
+    import pickle
+
+    return pickle.dumps(value, protocol=5)
+
+
+def _unpickled(buffers):
+    import pickle
+
+    return pickle.loads(buffers[0], buffers=buffers[1:])

@@ -1,0 +1,104 @@
+"""Cells of `-c`: the same rules as typed ones, answers to stdout, an exit status."""
+
+import io
+import json
+
+import pytest
+
+from pxshell.ranks import RankSet
+from pxshell.terminal import run_cells
+from pxshell.testing.scripted import Said, ScriptedClient
+
+
+def answer(asked):
+    code = asked.content["code"].strip()
+    if code == "rank":
+        for rank in asked.ranks:
+            yield Said("execute_result", {"data": {"text/plain": str(rank)}, "metadata": {}}, RankSet.of(rank))
+    elif code == "print":
+        yield Said("stream", {"name": "stdout", "text": "hello\n"})
+    elif code.startswith("exit "):
+        error = {"ename": "SystemExit", "evalue": code.removeprefix("exit "), "traceback": []}
+        yield Said("error", {**error, "cell": asked.content["cell"], "line": 1, "source": code, "file": ""})
+        yield Said("execute_reply", {"status": "error", **error})
+        return
+    yield Said("execute_reply", {"status": "ok"})
+
+
+@pytest.fixture
+def client():
+    client = ScriptedClient(2)
+    client.on("execute_request", answer)
+    return client
+
+
+@pytest.fixture
+def run(client):
+    def run(*cells, **options):
+        out = io.StringIO()
+        status = run_cells(client, cells, out=out, **options)
+        return status, out.getvalue()
+
+    return run
+
+
+def test_answers_go_to_stdout_without_colours(run):
+    assert run("rank", "print") == (0, "[0]    0\n[1]    1\n[0-1]  hello\n")
+
+
+def test_magics_hold_for_the_cells_after_them(run, capsys):
+    assert run("%pxfocus 1", "rank") == (0, "[1]    1\n")
+    assert capsys.readouterr().err == "focus: 1 (of 0-1)\n"
+
+
+def test_a_failed_cell_is_the_last_and_gives_the_status(run, client):
+    status, _ = run("exit 3", "rank")
+    assert status == 3
+    assert len(client.asked_for("execute_request")) == 1
+
+
+def test_keep_going_runs_the_rest_and_gives_the_worst_status(run, client):
+    status, out = run("exit 3", "exit 2", "rank", keep_going=True)
+    assert status == 3
+    assert out.endswith("[1]    1\n")
+
+
+@pytest.mark.parametrize("cell", ["%pxfocus 9", "%px -t 9 rank", "%local 1 / 0", "x ="])
+def test_what_is_refused_or_fails_here_fails(run, cell):
+    assert run(cell)[0] == 1
+
+
+def test_local_code_runs_here_and_keeps_its_names(run, capsys):
+    assert run("%local a = 6", "%%local\nprint(a * 7)") == (0, "")
+    assert capsys.readouterr().out == "42\n"
+
+
+def test_exit_ends_the_cells(run, client):
+    assert run("exit", "rank")[0] == 0
+    assert client.asked_for("execute_request") == []
+
+
+def test_json_is_one_object_a_line(run):
+    status, out = run("rank", "print", "%local print(42)", "%pxfocus 9", json=True)
+    objects = [json.loads(line) for line in out.splitlines()]
+    assert status == 1
+    assert [(one["ranks"], one["type"]) for one in objects] == [
+        ("0", "execute_result"),
+        ("1", "execute_result"),
+        ("0-1", "stream"),
+        ("", "stream"),
+        ("", "px_notice"),
+    ]
+    assert objects[3]["text"] == "42\n"
+
+
+def test_a_dead_rank_in_the_focus_fails_the_cell(run, client):
+    client.set_state("1", activity="ended", liveness="dead", exit=-9)
+    assert run("rank")[0] == 1
+
+
+def test_inspection_and_help_are_printed(run, client):
+    found = {"status": "ok", "found": True, "data": {"text/plain": "Docstring: u"}, "metadata": {}}
+    client.on("inspect_request", lambda asked: [Said("inspect_reply", found)])
+    assert run("u?") == (0, "Docstring: u\n")
+    assert "%pxfocus" in run("?px")[1]

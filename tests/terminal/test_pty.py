@@ -1,0 +1,125 @@
+"""The terminal in a real pseudo-terminal: its modes, its questions to the terminal, typing while ranks flood."""
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import ptyprocess
+import pyte
+import pytest
+
+from pxshell.testing.waiting import wait_until
+
+PROGRAM = Path(__file__).parent / "scripted_terminal.py"
+ROWS, COLUMNS = 24, 90
+
+pytestmark = pytest.mark.terminal
+
+
+class Pty:
+    """A program in a pty, drawn by pyte, which answers as a terminal."""
+
+    def __init__(self, *words):
+        environ = {**os.environ, "TERM": "xterm-256color", "PYTHONUNBUFFERED": "1"}
+        self.process = ptyprocess.PtyProcess.spawn([sys.executable, *words], env=environ, dimensions=(ROWS, COLUMNS))
+        self.screen = pyte.Screen(COLUMNS, ROWS)
+        self.screen.write_process_input = lambda text: self.process.closed or self.type(text)
+        self._stream = pyte.ByteStream(self.screen)
+        self._lock = threading.Lock()
+        self._reader = threading.Thread(target=self._read, name="pty reader")
+        self._reader.start()
+
+    def _read(self):
+        data = b"-"
+        while data:
+            try:
+                data = os.read(self.process.fd, 65536)
+                with self._lock:
+                    self._stream.feed(data)
+            except OSError:
+                return
+
+    def lines(self):
+        with self._lock:
+            return [line.rstrip() for line in self.screen.display]
+
+    def wait_for(self, text, deadline_s=30):
+        wait_until(
+            lambda: text in "\n".join(self.lines()), deadline_s, lambda: f"{text!r} in\n" + "\n".join(self.lines())
+        )
+
+    def type(self, text):
+        self.process.write(text.encode())
+
+    def end(self):
+        # The reader ends with the program, and has nothing left to answer when the pty is closed.
+        self.process.terminate(force=True)
+        self._reader.join()
+        self.process.close()
+
+
+@pytest.fixture
+def pty():
+    opened = []
+
+    def open_pty(*words):
+        opened.append(Pty(str(PROGRAM), *words))
+        return opened[-1]
+
+    yield open_pty
+    for one in opened:
+        one.end()
+
+
+def test_a_session_from_prompt_to_end(pty):
+    terminal = pty()
+    terminal.wait_for("px[0-3]>")
+    terminal.wait_for("0-3 idle")
+    terminal.type("abc\r")
+    terminal.wait_for("[0-3]  ABC\npx[0-3]>\n")
+    terminal.type("\x04")
+    terminal.wait_for("Stop it, or detach? [S/d]")
+    terminal.type("s\r")
+    terminal.wait_for("stopped: 0-3 have ended")
+    wait_until(lambda: not terminal.process.isalive(), 20, "the program has ended")
+    assert terminal.process.exitstatus == 0
+
+
+def test_ctrl_c_interrupts_the_cell_in_flight(pty):
+    """A line says who is waited for, goes away again, and each rank is reported."""
+    terminal = pty()
+    terminal.wait_for("px[0-3]>")
+    terminal.type("never\r")
+    terminal.wait_for("px[0-3]> never\nwaiting for 0-3")
+    terminal.type("\x03")
+    terminal.wait_for("[0-3]  KeyboardInterrupt")
+    terminal.wait_for("px[0-3]>\n")
+    assert "waiting for" not in "\n".join(terminal.lines())
+
+
+def test_what_is_typed_ahead_is_for_the_next_prompt(pty):
+    """It is not echoed among the output, and Return and Ctrl-D stay what they are."""
+    terminal = pty()
+    terminal.wait_for("px[0-3]>")
+    terminal.type("slow\r")
+    terminal.wait_for("waiting for 0-3")
+    terminal.type("abc\r\x04")
+    terminal.wait_for("px[0-3]> slow\npx[0-3]> abc\n[0-3]  ABC\npx[0-3]>\nCluster calm-fox was started here.")
+
+
+def test_typing_holds_while_four_ranks_flood(pty):
+    """Every key is echoed, in its place, while lines pass above; the median is far below what a hand feels."""
+    terminal = pty("flood")
+    terminal.wait_for(" of rank 3\npx[0-3]>")
+    waits = []
+    for count in range(1, 31):
+        began = time.monotonic()
+        terminal.type("x")
+        wait_until(lambda count=count: any(f"> {'x' * count}" in line for line in terminal.lines()), 20, "the echo")
+        waits.append(time.monotonic() - began)
+    terminal.type("\r")
+    terminal.wait_for(f"[0-3]  {'X' * 30}")
+    print(f"echo: median {sorted(waits)[len(waits) // 2] * 1000:.0f} ms, worst {max(waits) * 1000:.0f} ms")
+    assert sorted(waits)[len(waits) // 2] < 0.5
