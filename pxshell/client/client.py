@@ -271,7 +271,7 @@ class Client:
 
     def __getitem__(self, key: int | slice | Sequence[int] | str) -> View:
         """Return a view: `client[0]`, `client[::2]`, `client[[0, 3]]`, `client["0-3,7"]`."""
-        return View(self, self._targets(key))
+        return View(self, self._targets(key), is_single=isinstance(key, int))
 
     def _targets(self, key: int | slice | Sequence[int] | str) -> RankSet:
         if isinstance(key, str):

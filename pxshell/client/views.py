@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,12 +33,14 @@ class View:
         client: the connection.
         targets: the ranks.
         block: wait by default; ipyparallel's default is not to.
+        is_single: it was asked for by one rank's number: values are that rank's, not lists of one.
     """
 
-    def __init__(self, client: Client, targets: RankSet, *, block: bool = False) -> None:
+    def __init__(self, client: Client, targets: RankSet, *, block: bool = False, is_single: bool = False) -> None:
         self._client = client
         self.targets = targets
         self.block = block
+        self._join: Callable[[list[Any]], Any] | None = operator.itemgetter(0) if is_single else None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -71,10 +74,9 @@ class View:
         """Call a function on every rank."""
         return self._apply(function, args, kwargs, None)
 
-    def apply_sync(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> list[Any]:
+    def apply_sync(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call a function on every rank and return the values in the order of the ranks."""
-        values: list[Any] = self._apply(function, args, kwargs, block=True)
-        return values
+        return self._apply(function, args, kwargs, block=True)
 
     def apply_async(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> AsyncResult:
         """Call a function on every rank; the values come later."""
@@ -82,7 +84,9 @@ class View:
         return result
 
     def _apply(self, function: Callable[..., Any], args: Any, kwargs: Any, block: bool | None) -> Any:
-        result = AsyncResult([self._request("px_apply_request", self.targets, (function, args, kwargs))], unpickled)
+        result = AsyncResult(
+            [self._request("px_apply_request", self.targets, (function, args, kwargs))], unpickled, self._join
+        )
         return self._finish(result, block)
 
     def map(self, function: Callable[..., Any], *sequences: Sequence[Any], block: bool | None = None) -> Any:
@@ -125,7 +129,7 @@ class View:
         content = {"expressions": expressions, "places": self._places()}
         request = self._client.request("px_pull_request", content, self.targets)
         values = _first_of if isinstance(names, str) else unpickled
-        return self._finish(AsyncResult([request], values), block)
+        return self._finish(AsyncResult([request], values, self._join), block)
 
     def scatter(self, name: str, sequence: Sequence[Any], *, block: bool | None = None) -> Any:
         """Assign an equal part of a sequence, or of an array's first axis, to a name on each rank."""

@@ -191,17 +191,18 @@ class Cells:
             self._desk.client.request("interrupt_request", {"cell": flight.request.id}, pending)
             if self._wait_until(flight, time.monotonic() + limit):
                 return True
-            self._say_left(flight, f"not interrupted within {limit:g} s, for it waits in C")
+            self._say_left(flight, f"not interrupted within {limit:g} s, for it waits in C", is_stuck=True)
         except KeyboardInterrupt:
-            self._say_left(flight, "left")
+            self._say_left(flight, "left", is_stuck=True)
         return False
 
-    def _say_left(self, flight: Flight, why: str) -> None:
+    def _say_left(self, flight: Flight, why: str, *, is_stuck: bool = False) -> None:
         assert flight.request is not None
         pending = flight.request.account.pending
         runs = "runs" if len(pending) == 1 else "run"
         text = f"cell {flight.cell} {why}: {pending} {runs} on.  See: %pxresult {flight.cell}"
-        self._desk.say(text, "warning", pending)
+        # A rank that waits in MPI for a message that nobody sends is freed by nothing else.
+        self._desk.say(f"{text}   Start anew: %pxrestart" if is_stuck else text, "warning", pending)
 
     def _landed(self, flight: Flight, outcome: CellOutcome) -> CellOutcome:
         answers = flight.finish()

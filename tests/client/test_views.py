@@ -50,7 +50,7 @@ def test_values_are_pushed_and_pulled(client: Client) -> None:
     first, second = view.pull(["a", "b.sum()"])
     assert first == second == [1, 6.0]
     view["a"] = 5
-    assert client[1].pull("a", block=True) == [5]
+    assert client[1].pull("a", block=True) == client[1]["a"] == 5
 
 
 def test_arrays_are_scattered_and_gathered_as_they_were(client: Client) -> None:

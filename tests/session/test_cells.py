@@ -237,7 +237,7 @@ def test_ctrl_c_twice_gives_the_prompt_back_and_leaves_them_running(stage, monke
     code = open_cell(stage)
     interrupted(monkeypatch, 2)
     assert stage.session.run_cell(code).status == "running"
-    assert stage.shown() == "cell 1 left: 0-3 run on.  See: %pxresult 1\n"
+    assert stage.shown() == "cell 1 left: 0-3 run on.  See: %pxresult 1   Start anew: %pxrestart\n"
 
 
 def test_ranks_that_cannot_be_interrupted_are_left_running(stage, monkeypatch):
