@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
-from pxshell.engine.links import start_thread
+from pxshell.engine.threads import start_thread
 
 __all__ = ["Aside"]
 

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pxshell.engine.threads import start_thread
+
 if TYPE_CHECKING:
     from pxshell.engine.engine import Engine
 
@@ -65,10 +67,7 @@ class Doorway:
         self._engine: Engine | None = None
         self._has_come = threading.Event()
         os.register_at_fork(after_in_child=self._forked)
-        thread = threading.Thread(target=self._wait, name="pxshell-door", daemon=True)
-        thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
-        thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
-        thread.start()
+        start_thread(self._wait, "pxshell-door")
 
     @property
     def engine(self) -> Engine | None:

@@ -20,7 +20,7 @@ from pxshell.engine.control import Control
 from pxshell.engine.error_text import text_of
 from pxshell.engine.frames import comes_from_user_code
 from pxshell.engine.interrupts import Interrupts
-from pxshell.engine.links import IoThread, start_thread
+from pxshell.engine.links import IoThread
 from pxshell.engine.outbox import Outbox, Request
 from pxshell.engine.output import Pipes
 from pxshell.engine.pause_states import PauseEvent
@@ -29,6 +29,7 @@ from pxshell.engine.pausing import HandlerRaisedError, Pauser
 from pxshell.engine.running import Runner
 from pxshell.engine.script import Ending, Script, end_as
 from pxshell.engine.script import run as run_script
+from pxshell.engine.threads import start_thread
 from pxshell.engine.work import Job, Work
 from pxshell.protocol.marks import Scope
 from pxshell.protocol.message import Message

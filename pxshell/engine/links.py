@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from pxshell.engine.threads import start_thread
 from pxshell.errors import LinkLostError, PxshellError
 from pxshell.protocol.message import Message
 from pxshell.protocol.prefix import Hello
@@ -17,7 +18,7 @@ from pxshell.transport.base import Connector, Peer, Proof
 from pxshell.transport.loop import SelectLoop
 from pxshell.transport.unix import Bound, UnixConnector, UnixListener
 
-__all__ = ["IoThread", "start_thread"]
+__all__ = ["IoThread"]
 
 _log = logging.getLogger(__name__)
 
@@ -28,15 +29,6 @@ _COPY_BYTES = 1 << 16
 _ROOM_BYTES = 32 << 20
 #: Seconds after which a wait for room looks again: the node may have left.
 _ROOM_LOOK = 0.5
-
-
-def start_thread(target: Callable[[], None], name: str) -> threading.Thread:
-    """Start one of our threads: a daemon that no debugger stops or traces."""
-    thread = threading.Thread(target=target, name=name, daemon=True)
-    thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
-    thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
-    thread.start()
-    return thread
 
 
 class IoThread:
@@ -107,10 +99,6 @@ class IoThread:
         with self._room:
             self._pending = max(0, self._pending - size)
             self._room.notify_all()
-
-    def call_soon(self, function: Callable[[], None]) -> None:
-        """Run a short function in the io thread."""
-        self._loop.call_soon_threadsafe(function)
 
     def call_later(self, delay: float, function: Callable[..., object], *args: object) -> None:
         """Run a short function in the io thread, after so many seconds."""

@@ -54,11 +54,6 @@ class Pipes:
         self._is_child = False
         self._spare: list[int] = []
 
-    @property
-    def are_taken(self) -> bool:
-        """Whether a node reads what this process prints."""
-        return self._taken is not None
-
     def take(self, token: str, out: int, err: int, scope: Scope) -> None:
         """Put the node's write ends on descriptors 1 and 2; the two given descriptors become ours.
 

@@ -38,11 +38,6 @@ class Tee:
         #: Text of a cell goes to whoever sent it, not into the output of the job.
         self._cell_thread = 0
 
-    @property
-    def is_on(self) -> bool:
-        """Whether somebody listens."""
-        return bool(self._streams)
-
     def start(self) -> None:
         """Begin to copy; harmless when it has begun."""
         with self._lock:
