@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 
+from pxshell.ranks import RankSet
 from pxshell.rendezvous import connection
 
 FOREVER = 30.0
@@ -37,8 +38,13 @@ def answers(client, code, ranks=None):
 
 
 def results_of(request):
-    results = [message for message in request.messages if message.type == "execute_result"]
-    return {str(message.ranks): message.data()["data"]["text/plain"] for message in results}
+    """Return the texts by folded ranks, however finely time has split the messages on their way (P4)."""
+    ranks = {}
+    for message in request.messages:
+        if message.type == "execute_result":
+            text = message.data()["data"]["text/plain"]
+            ranks[text] = ranks.get(text, RankSet()) | message.ranks
+    return {str(said_by): text for text, said_by in ranks.items()}
 
 
 def ask(client, kind, content, ranks):
