@@ -6,6 +6,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from pxshell.magics.cells import CellMagics
 from pxshell.magics.control import ControlMagics
 from pxshell.magics.data import DataMagics
+from pxshell.magics.debugging import DebugMagics
 from pxshell.magics.holder import Holder
 
 from pxshell.render import Display
@@ -24,7 +25,7 @@ def load(shell: InteractiveShell, session: Session | None = None, display: Displ
     unload_ipython_extension(shell)
     holder = Holder(session, display)
     cells = CellMagics(shell, holder)
-    for magics in (cells, ControlMagics(shell, holder), DataMagics(shell, holder)):
+    for magics in (cells, ControlMagics(shell, holder), DataMagics(shell, holder), DebugMagics(shell, holder)):
         shell.register_magics(magics)
     shell.events.register("post_run_cell", holder.answer_asks)
     _loaded[shell] = (holder, cells)
@@ -45,7 +46,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     shell.events.unregister("post_run_cell", holder.answer_asks)
     cells.close()
     holder.close()
-    for magics in (CellMagics, ControlMagics, DataMagics):
+    for magics in (CellMagics, ControlMagics, DataMagics, DebugMagics):
         for kind, names in magics.magics.items():
             for name in names:
                 shell.magics_manager.magics[kind].pop(name, None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from string import ascii_lowercase
 
 from pxshell.protocol.state import Activity, Liveness
 from pxshell.ranks import EMPTY, Context, RankSet, check_name, parse, parse_focus
@@ -20,11 +21,13 @@ class Focus:
         self.names: dict[str, RankSet] = {}
         #: Ranks outside the majority of the last answer; empty when there was none.
         self.odd = EMPTY
+        self._letters: dict[str, RankSet] = {}
 
     def context(self) -> Context:
         """Return what the words of a rank set mean at this moment."""
         names: dict[str, RankSet | Callable[[], RankSet]] = {str(name): self._state(name) for name in _STATES}
         names.update(self.names)
+        names.update(self._letters)
         if self.odd:
             names["odd"] = self.odd
         hosts = self._client.snapshot.hosts
@@ -44,6 +47,15 @@ class Focus:
         ranks = self.parse(text)
         self.names[name] = ranks
         return ranks
+
+    def letter(self, groups: Sequence[RankSet]) -> list[str]:
+        """Give the groups that are about to be printed the letters a, b, ...; those of the last print are forgotten.
+
+        Returns the letter of each group; "" for those beyond the 26th.
+        """
+        letters = [*ascii_lowercase, *[""] * len(groups)][: len(groups)]
+        self._letters = {letter: ranks for letter, ranks in zip(letters, groups, strict=True) if letter}
+        return letters
 
     def describe(self) -> str:
         """Return the line that shows the focus."""
