@@ -61,8 +61,8 @@ class ControlMagics(Magics):
     @line_magic
     @says_errors
     def pxstatus(self, line: str) -> None:
-        """Show the state of all ranks."""
-        self.holder.display.show(self.holder.session.status())
+        """Show the state of all ranks, and where those are that run something."""
+        self.holder.display.show(self.holder.session.whereabouts())
 
     @line_magic
     @says_errors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from IPython.core.interactiveshell import InteractiveShell
 from pxshell.magics.cells import CellMagics
+from pxshell.magics.comparing import CompareMagics
 from pxshell.magics.control import ControlMagics
 from pxshell.magics.data import DataMagics
 from pxshell.magics.debugging import DebugMagics
@@ -25,7 +26,8 @@ def load(shell: InteractiveShell, session: Session | None = None, display: Displ
     unload_ipython_extension(shell)
     holder = Holder(session, display)
     cells = CellMagics(shell, holder)
-    for magics in (cells, ControlMagics(shell, holder), DataMagics(shell, holder), DebugMagics(shell, holder)):
+    others = (kind(shell, holder) for kind in (ControlMagics, DataMagics, DebugMagics, CompareMagics))
+    for magics in (cells, *others):
         shell.register_magics(magics)
     shell.events.register("post_run_cell", holder.answer_asks)
     _loaded[shell] = (holder, cells)
@@ -46,7 +48,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     shell.events.unregister("post_run_cell", holder.answer_asks)
     cells.close()
     holder.close()
-    for magics in (CellMagics, ControlMagics, DataMagics, DebugMagics):
+    for magics in (CellMagics, ControlMagics, DataMagics, DebugMagics, CompareMagics):
         for kind, names in magics.magics.items():
             for name in names:
                 shell.magics_manager.magics[kind].pop(name, None)

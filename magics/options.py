@@ -9,10 +9,12 @@ from typing import Any
 
 from pxshell.errors import UsageError
 
-__all__ = ["CONFIG", "PULL", "PUSH", "PX", "RESULT", "SIGNAL", "Option", "leading", "trailing"]
+__all__ = ["CONFIG", "DIFF", "PLOT", "PULL", "PUSH", "PX", "RESULT", "SIGNAL", "Option", "leading", "trailing"]
 
 _WORD = re.compile(r"\s*(\S+)")
 _QUOTED = re.compile(r"\s*(?:'([^']*)'|\"([^\"]*)\"|(\S+))")
+# `a --peek` is Python too, `a - (-peek)`; who means that writes it so.
+_LAST_WORD = re.compile(r"\s(--[a-z][a-z-]*)\s*$")
 _LAST_PAIR = re.compile(r"(?:^|(?<=\s))(-{1,2}[a-z][a-z-]*)\s+('[^']*'|\"[^\"]*\"|\S+)\s*$")
 
 
@@ -21,6 +23,13 @@ def _seconds(text: str) -> float:
         return float(text)
     except ValueError:
         raise UsageError(f"{text!r} is no number of seconds") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no tolerance; one is a number, as 1e-6") from None
 
 
 def _name(text: str) -> str:
@@ -87,6 +96,21 @@ RESULT: Table = {**_OUT, **_GROUPING, "--all": Option("all")}
 SIGNAL: Table = {**_TARGETS, "--yes": Option("yes"), "--timeout": Option("timeout", read=_seconds)}
 PUSH: Table = _TARGETS
 PULL: Table = {**_TARGETS, **_OUT, "--peek": Option("peek")}
+_LOOKING = {**_TARGETS, "--peek": Option("peek")}
+DIFF: Table = {
+    **_LOOKING,
+    "--rtol": Option("rtol", read=_number),
+    "--atol": Option("atol", read=_number),
+    "--against": Option("against", read=str),
+    "--all": Option("all"),
+}
+PLOT: Table = {
+    **_LOOKING,
+    "--grid": Option("grid", read=str),
+    "--at": Option("at", read=str),
+    "--save": Option("save", read=str),
+    "--text": Option("text"),
+}
 
 
 def leading(text: str, table: Table) -> tuple[dict[str, Any], str]:
@@ -117,9 +141,18 @@ def leading(text: str, table: Table) -> tuple[dict[str, Any], str]:
 
 
 def trailing(text: str, table: Table) -> tuple[dict[str, Any], str]:
-    """Take options with values off both ends: `u -t all -o parts`. No Python has a word after such a word."""
+    """Take options off both ends: `u -t all -o parts --peek`. No Python has a word after a word like `-t`."""
     values, rest = leading(text, table)
-    while (match := _LAST_PAIR.search(rest)) is not None:
+    while True:
+        word = _LAST_WORD.search(rest)
+        option = table.get(word[1]) if word is not None else None
+        if word is not None and option is not None and option.read is None:
+            values.setdefault(option.key, option.value)
+            rest = rest[: word.start()].rstrip()
+            continue
+        match = _LAST_PAIR.search(rest)
+        if match is None:
+            break
         option = table.get(match[1])
         if option is None or option.read is None:
             break

@@ -18,6 +18,9 @@ class StreamDisplay:
         as_json: one object a line, all on stdout.
     """
 
+    #: Text goes to files and pipes.
+    shows_images = False
+
     def __init__(self, *, as_json: bool = False) -> None:
         self.world = RankSet()
         self._as_json = as_json

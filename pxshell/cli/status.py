@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Ask the controller, and print the states, folded."""
+    """Ask the controller, and the ranks that run something where they are; print the states, folded."""
     from pxshell.cli.showing import StreamDisplay
     from pxshell.cluster import Cluster
     from pxshell.session import Session
@@ -27,7 +27,7 @@ def execute(args: argparse.Namespace) -> int:
         display = StreamDisplay(as_json=args.json)
         display.world = client.ranks
         with Session(client, display) as session:
-            display.show(session.status())
+            display.show(session.whereabouts())
     finally:
         cluster.disconnect()
     return 0

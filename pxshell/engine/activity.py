@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -32,11 +33,17 @@ class ActivityReport:
         # Reentrant: a pause may begin in the main thread inside any Python code, also in here.
         self._lock = threading.RLock()
         self._state = RankState()
+        self._since = time.monotonic()
 
     @property
     def state(self) -> RankState:
         """The state as it is now."""
         return self._state
+
+    @property
+    def seconds(self) -> float:
+        """For how many seconds the rank has been in its present activity; starting and ending a cell begin anew."""
+        return time.monotonic() - self._since
 
     def change(self, event: ActivityEvent, **facts: Any) -> None:
         """Apply an event; `facts` are the fields of the state that go with it, the others of a place are cleared.
@@ -49,6 +56,8 @@ class ActivityReport:
             except IllegalTransitionError as error:
                 _log.warning("%s; ignored", error)
                 return
+            if activity is not self._state.activity or facts.get("cell", self._state.cell) != self._state.cell:
+                self._since = time.monotonic()
             counter = self._state.counter + 1
             kept = {} if activity is Activity.ENDED else _NOWHERE
             self._state = replace(self._state, **{**kept, **facts}, activity=activity, counter=counter)

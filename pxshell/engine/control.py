@@ -18,7 +18,7 @@ from pxshell.engine.pause_answers import PauseAnswers
 from pxshell.engine.pause_states import PauseEvent
 from pxshell.engine.pausing import Pauser
 from pxshell.engine.running import Runner, error_content
-from pxshell.engine.stacks import stack
+from pxshell.engine.stacks import stack, user_place
 from pxshell.engine.work import ANYWHERE, PEEK, Job, Work, place_for
 from pxshell.protocol.message import Buffer, Message
 from pxshell.protocol.state import Activity
@@ -29,9 +29,11 @@ _log = logging.getLogger(__name__)
 
 #: Requests that are remembered, so that one that comes twice is not run twice.
 _REMEMBERED = 1000
-_WORK = frozenset({"execute_request", "px_push_request", "px_pull_request", "px_apply_request", "comm_info_request"})
+_WORK = frozenset(
+    {"execute_request", "px_push_request", "px_pull_request", "px_apply_request", "comm_info_request"}
+) | {"px_survey_request"}
 #: What calls the user's code, and so may wait for ever: not in this thread.
-_ASIDE = frozenset({"px_probe_request", "px_peek_request", "complete_request", "inspect_request"})
+_ASIDE = frozenset({"px_probe_request", "complete_request", "inspect_request"})
 _ALL_WAIT = "the expressions that were evaluated at the side before have not ended"
 
 
@@ -89,8 +91,8 @@ class Control:
             "px_pause_request": self._pauses.pause,
             "px_resume_request": self._pauses.resume,
             "px_probe_request": self._probe,
-            "px_peek_request": self._peek,
             "px_stacks_request": self._stacks,
+            "px_where_request": self._where,
             "complete_request": self._complete,
             "inspect_request": self._inspect,
             "interrupt_request": self._interrupt,
@@ -216,6 +218,9 @@ class Control:
                 self._show(self._looking.value(job.content["code"], self._namespace()), job.request)
             elif job.type == "px_pull_request":
                 buffers = self._pulled(job.content["expressions"])
+            elif job.type == "px_survey_request":
+                found, buffers = self._surveyed(job.content)
+                content |= found
             else:
                 self.refuse(job, "the side thread only reads")
                 return
@@ -243,6 +248,12 @@ class Control:
         values = [self._looking.value(text, namespace) for text in expressions]
         return [bytes(buffer) for buffer in pack(values)]
 
+    def _surveyed(self, question: dict[str, Any]) -> tuple[dict[str, Any], list[Buffer]]:
+        from pxshell.values.survey import answer
+
+        namespace = self._namespace()
+        return answer(question, lambda text: self._looking.value(text, namespace))
+
     def _namespace(self) -> Any:
         is_away = self._activity.state.activity is not Activity.IDLE
         return self._looking.namespace(self._pauser.paused, is_away=is_away)
@@ -257,15 +268,14 @@ class Control:
         place = {"file": found.place.file, "line": found.place.line, "function": found.place.function}
         return {"status": "ok", "value": found.value, "others": others} | place
 
-    def _peek(self, message: Message, request: Request) -> dict[str, Any]:
-        try:
-            return {"status": "ok", "text": repr(self._looking.value(message.data()["code"], self._namespace()))}
-        except Exception as error:  # noqa: BLE001 - the expression may raise anything
-            return {"status": "error", "ename": type(error).__name__, "evalue": text_of(error)}
-
     def _stacks(self, message: Message, request: Request) -> dict[str, Any]:
         entries = stack(self._main_ident, full=bool(message.data().get("full")))
         return {"status": "ok", "entries": [[one.file, one.line, one.function, one.is_user] for one in entries]}
+
+    def _where(self, message: Message, request: Request) -> dict[str, Any]:
+        place = user_place(self._main_ident)
+        found = {"file": place.file, "line": place.line, "function": place.function} if place is not None else {}
+        return {"status": "ok", "seconds": self._activity.seconds, **found}
 
     def _complete(self, message: Message, request: Request) -> dict[str, Any]:
         return self._looking.complete(message.data(), self._namespace(), self._runner.shell)

@@ -62,6 +62,7 @@ class Runner:
             "px_push_request": self._push,
             "px_pull_request": self._pull,
             "px_apply_request": self._apply,
+            "px_survey_request": self._survey,
             "comm_info_request": self._comm_info,
         }
 
@@ -181,6 +182,19 @@ class Runner:
             return [bytes(buffer) for buffer in pack(values)]
 
         return _tried(pull, paused)
+
+    def _survey(self, job: Job, paused: PausedFrame | None) -> tuple[dict[str, Any], list[Buffer]]:
+        from pxshell.values.survey import answer
+
+        found: dict[str, Any] = {}
+
+        def survey() -> list[Buffer]:
+            content, buffers = answer(job.content, lambda text: self._value(text, paused))
+            found.update(content)
+            return buffers
+
+        content, buffers = _tried(survey, paused)
+        return content | found, buffers
 
     def _value(self, expression: str, paused: PausedFrame | None) -> Any:
         if paused is None:

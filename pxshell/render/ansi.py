@@ -36,7 +36,19 @@ def _drawn(line: Line) -> str:
 
 
 def _coloured(span: Span) -> str:
+    if span.pixels:
+        return f"{''.join(map(_pixel, span.pixels))}\x1b[0m"
     code = str(rank_colour(span.rank)) if span.style is Style.RANK else _STYLES[span.style]
     text = span.text.rstrip(" ")
     blanks = span.text[len(text) :]
     return f"\x1b[{code}m{text}\x1b[0m{blanks}" if code and text else span.text
+
+
+def _pixel(pair: tuple[int, int]) -> str:
+    """Return one character that is two pixels, one above the other."""
+    upper, lower = pair
+    if upper == lower:
+        return "\x1b[0m " if upper < 0 else f"\x1b[48;5;{upper}m "
+    if upper < 0:
+        return f"\x1b[0;38;5;{lower}m▄"
+    return f"\x1b[0;38;5;{upper}m▀" if lower < 0 else f"\x1b[38;5;{upper};48;5;{lower}m▀"

@@ -16,6 +16,10 @@ class Display(Protocol):
     at a time; they must not block and not call the session.
     """
 
+    @property
+    def shows_images(self) -> bool:
+        """Whether a plot is to come with its image; without it, or as well, it is shown as text."""
+
     def show(self, event: Event) -> None:
         """Show an event, for good."""
 

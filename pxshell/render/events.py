@@ -7,16 +7,21 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pxshell.ranks import EMPTY, RankSet
+from pxshell.values.picture import Picture
 
 __all__ = [
     "Answer",
     "CellAnswers",
+    "Compared",
+    "Comparison",
     "Cut",
     "Event",
     "Failure",
     "Level",
     "Missing",
     "Notice",
+    "Panel",
+    "Plot",
     "Progress",
     "Refusal",
     "States",
@@ -159,5 +164,57 @@ class States:
     rows: tuple[tuple[RankSet, str, str], ...]
 
 
-Event = Text | Answer | Failure | Refusal | Missing | CellAnswers | Notice | Cut | States
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Ranks whose values are the same.
+
+    Attributes:
+        ranks: Who they are.
+        letter: `a` for `@a`; "" beyond the 26th group.
+        text: Their value in one line.
+        is_odd: Another group holds more than half of the ranks.
+        details: Lines that say what differs from the first group.
+    """
+
+    ranks: RankSet
+    letter: str
+    text: str
+    is_odd: bool = False
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Values of ranks compared: groups, the largest first, then lines about all of them."""
+
+    groups: tuple[Compared, ...]
+    notes: tuple[str, ...] = ()
+    all_groups: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """What is drawn for ranks with equal values; `place` has start and stop in the whole field, for each axis."""
+
+    ranks: RankSet
+    picture: Picture
+    place: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Values of ranks as a plot: of one kind all of them, numbers, rows or fields.
+
+    Attributes:
+        title: What is plotted.
+        panels: By first rank; those that all have a place make one field.
+        png: The same as an image, "" when nobody can show one here.
+    """
+
+    title: str
+    panels: tuple[Panel, ...]
+    png: bytes = b""
+
+
+Event = Text | Answer | Failure | Refusal | Missing | CellAnswers | Notice | Cut | States | Comparison | Plot
 """What `Display.show` gets; `Progress` goes to `Display.progress`."""

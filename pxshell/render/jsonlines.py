@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
-from pxshell.ranks import RankSet
+from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.events import (
     Answer,
     CellAnswers,
+    Comparison,
     Cut,
     Event,
     Failure,
     Missing,
     Notice,
+    Plot,
     Refusal,
     States,
     Text,
@@ -36,6 +39,20 @@ def _objects(event: Event) -> list[dict[str, Any]]:
             return [one | {"cell": event.cell} for part in parts for one in _objects(part)]
         case States():
             return [_object(ranks, "px_state", where, state=state) for ranks, state, where in event.rows]
+        case Comparison():
+            groups = [
+                _object(
+                    one.ranks, "px_compared", one.text, letter=one.letter, odd=one.is_odd, details=list(one.details)
+                )
+                for one in event.groups
+            ]
+            return [*groups, *(_object(EMPTY, "px_notice", note, level="info") for note in event.notes)]
+        case Plot():
+            return [
+                _object(one.ranks, "px_plot", event.title, shape=list(one.picture.shape), place=list(one.place))
+                | {"values": [[x if math.isfinite(x) else str(x) for x in row] for row in one.picture.rows]}
+                for one in event.panels
+            ]
         case _:
             return [_single(event)]
 

@@ -6,14 +6,17 @@ import re
 from collections.abc import Iterable
 
 from pxshell.ranks import RankSet
+from pxshell.render.comparison import comparison_lines, shown_groups
 from pxshell.render.events import (
     Answer,
     CellAnswers,
+    Comparison,
     Cut,
     Event,
     Failure,
     Missing,
     Notice,
+    Plot,
     Progress,
     Refusal,
     States,
@@ -22,6 +25,7 @@ from pxshell.render.events import (
 from pxshell.render.grouping import by_majority, odd_of, shown_and_rest
 from pxshell.render.lines import Line, Span, Style, beside, label_of, mark_for
 from pxshell.render.numbers import spread_of
+from pxshell.render.textplot import plot_lines
 from pxshell.render.widths import width_of
 
 __all__ = ["Layout", "bytes_text", "progress_text"]
@@ -56,6 +60,11 @@ class Layout:
                 return self._cell(event)
             case States():
                 return self._states(event)
+            case Comparison():
+                labels = [group.ranks for group in shown_groups(event)]
+                return comparison_lines(event, self._column(labels), self._columns)
+            case Plot():
+                return plot_lines(event, self._columns)
             case _:
                 return [_line_of(event)]
 

@@ -29,11 +29,16 @@ class Style(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A piece of a line; `rank` is the one whose colour a span of style RANK has."""
+    """A piece of a line; `rank` is the one whose colour a span of style RANK has.
+
+    `pixels` are for those who have colours: for each character the upper and the lower one that are drawn in its
+    place, as numbers of the 256, -1 for none.
+    """
 
     text: str
     style: Style = Style.PLAIN
     rank: int = 0
+    pixels: tuple[tuple[int, int], ...] = ()
 
 
 Line = tuple[Span, ...]

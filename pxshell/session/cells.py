@@ -12,6 +12,7 @@ from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.events import CellAnswers, Failure, Missing, Notice, Refusal
 from pxshell.render.grouping import odd_of
 from pxshell.session.answers import answers_of
+from pxshell.session.aside import are_silent, aside_limit, silent_ranks
 from pxshell.session.asks import Asks
 from pxshell.session.desk import Desk
 from pxshell.session.flight import Flight
@@ -131,7 +132,10 @@ class Cells:
         if not waits:
             flight.leave()
             return replace(outcome, status="running")
-        return self._wait(flight, outcome, config.timeout if timeout is None else timeout)
+        limit = config.timeout if timeout is None else timeout
+        if placement.is_aside:
+            return self._wait_aside(flight, outcome, aside_limit(config, placement) if limit is None else limit)
+        return self._wait(flight, outcome, limit)
 
     def _checked(self, code: str, targets: RankSet, *, peek: bool, queue: bool) -> Placement | None:
         """Return where the cell runs, or show in one line why it does not."""
@@ -168,7 +172,25 @@ class Cells:
             return replace(outcome, status="running")
         return self._landed(flight, outcome)
 
-    def _wait_until(self, flight: Flight, deadline: float | None) -> bool:
+    def _wait_aside(self, flight: Flight, outcome: CellOutcome, limit: float) -> CellOutcome:
+        """Wait for side threads; a rank that cannot answer is said with the answers of the others, not waited for."""
+        assert flight.request is not None
+        try:
+            is_done = self._wait_until(flight, time.monotonic() + limit, is_aside=True)
+        except KeyboardInterrupt:
+            is_done = flight.request.done
+        if is_done:
+            return self._landed(flight, outcome)
+        flight.leave()
+        silent = silent_ranks(self._desk.client, flight.request.account.pending, limit)
+        answers = flight.answers()
+        lost = tuple(Missing(ranks, why) for ranks, why in flight.request.account.missing)
+        answers = replace(answers, missing=(*lost, *silent))
+        self._desk.show(answers)
+        self._kept(answers)
+        return replace(outcome, status=_status_of(answers), answers=answers)
+
+    def _wait_until(self, flight: Flight, deadline: float | None, *, is_aside: bool = False) -> bool:
         assert flight.request is not None
         waiting = Waiting(self._desk, flight.request)
         try:
@@ -177,6 +199,8 @@ class Cells:
                 if left <= 0:
                     return False
                 flight.take(left)
+                if is_aside and are_silent(self._desk.client, flight.request.account.pending):
+                    return False
                 waiting.look()
         finally:
             waiting.end()

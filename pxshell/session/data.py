@@ -14,6 +14,7 @@ from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.events import Missing, Refusal
 from pxshell.render.layout import bytes_text
 from pxshell.session.answers import clean, failure_of
+from pxshell.session.aside import aside_limit, wait_aside
 from pxshell.session.desk import Desk
 from pxshell.session.places import Placement, Words, place_cell
 from pxshell.session.ports import RequestPort
@@ -81,9 +82,13 @@ class Data:
             return None
         placed = {**content, "places": placement.to_content()}
         request = self._desk.client.request(type_, placed, ranks, buffers=buffers)
-        wait_for(self._desk, request)
-        for lost, why in request.account.missing:
-            self._desk.show(Missing(lost, why))
+        silent: tuple[Missing, ...] = ()
+        if placement.is_aside:
+            silent = wait_aside(self._desk, request, aside_limit(self._desk.config, placement))
+        else:
+            wait_for(self._desk, request)
+        for missing in (*(Missing(lost, why) for lost, why in request.account.missing), *silent):
+            self._desk.show(missing)
         return request
 
     def _placed(self, code: str, ranks: RankSet, *, peek: bool) -> Placement:

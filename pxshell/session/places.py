@@ -18,10 +18,11 @@ _LONGEST_HINT = 60
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What refusals name: the script, and the expression of the last synchronised pause."""
+    """What refusals name: the script, the expression of the last synchronised pause, and what looks without a pause."""
 
     script: str = "a script"
     sync: str = "EXPR"
+    look: str = "%px --peek"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class Placement:
     places: tuple[tuple[str, RankSet], ...] = ()
     why: str = ""
     ranks: RankSet = EMPTY
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether side threads run it, on some ranks at least."""
+        return any(place == "peek" for place, _ in self.places)
 
     def to_content(self) -> list[list[str]]:
         """Return the content of the field `places`."""
@@ -92,7 +98,7 @@ def _running(code: str, groups: list[tuple[RankSet, RankState]], words: Words, *
     look = shown if is_single_expression(shown) and len(shown) <= _LONGEST_HINT and "\n" not in shown else "EXPR"
     why = (
         f"{_are(running)} running {words.script}.  "
-        f"Pause: %pxsignal pause --sync {words.sync}   Only look: %px --peek {look}"
+        f"Pause: %pxsignal pause --sync {words.sync}   Only look: {words.look} {look}"
     )
     return Placement(why=why, ranks=running)
 

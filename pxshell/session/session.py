@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Self
 
 from pxshell.ranks import RankSet
 from pxshell.render.display import Display
-from pxshell.render.events import CellAnswers, States
+from pxshell.render.events import CellAnswers, Comparison, Plot, States
 from pxshell.session.asks import Asks
 from pxshell.session.cells import CellOutcome, Cells
+from pxshell.session.comparing import Comparing, Side
 from pxshell.session.config import Config
 from pxshell.session.data import Data
 from pxshell.session.desk import Desk
 from pxshell.session.looking import Looking
 from pxshell.session.notices import Notices
 from pxshell.session.pausing import PauseOutcome, Pausing
+from pxshell.session.plotting import Plotting
 from pxshell.session.ports import ClientPort
 from pxshell.session.prompt import prompt_text, states_of, toolbar_text
 from pxshell.session.signals import send_signal
+from pxshell.session.whereabouts import whereabouts
+from pxshell.values.tolerance import Tolerance
 
 __all__ = ["Session"]
 
@@ -44,6 +49,8 @@ class Session:
         self._pausing = Pausing(self._desk)
         self._data = Data(self._desk)
         self._looking = Looking(self._desk)
+        self._comparing = Comparing(self._desk)
+        self._plotting = Plotting(self._desk)
         self._notices = Notices(self._desk, self._asks)
 
     # Who is addressed.
@@ -217,6 +224,67 @@ class Session:
     def status(self) -> States:
         """Return the states of all ranks, folded."""
         return states_of(self.client)
+
+    def whereabouts(self) -> States:
+        """Return the same, and of ranks that run something where they are and since when; asks them."""
+        return whereabouts(self._desk)
+
+    def compare(
+        self,
+        side: Side,
+        other: Side | None = None,
+        tolerance: Tolerance = Tolerance(),  # noqa: B008 - an immutable value
+        *,
+        against: Path | None = None,
+        peek: bool = False,
+        all_groups: bool = False,
+    ) -> Comparison | None:
+        """Compare a value between ranks, or with another side's rank by rank, show what differs, and name the groups.
+
+        Returns what was shown; None when nobody answered.
+
+        Args:
+            side: What, and on which ranks.
+            other: Compare with these, rank by rank, in place of among each other.
+            tolerance: When numbers are the same.
+            against: Compare with the values in this `.npz` or `.npy` file.
+            peek: Look at ranks that run something, from the side.
+            all_groups: Show each group however many there are.
+
+        Raises:
+            UsageError: no expression, no pairs of ranks, or a file that cannot be read.
+        """
+        return self._comparing.compare(side, other, tolerance, against=against, peek=peek, all_groups=all_groups)
+
+    def plot(
+        self,
+        expression: str,
+        ranks: RankSet | None = None,
+        *,
+        grid: str = "",
+        at: str = "",
+        save: Path | None = None,
+        peek: bool = False,
+        is_text: bool = False,
+    ) -> Plot | None:
+        """Plot a value over ranks: numbers as bars or a curve, rows as curves, fields as panels or as one field.
+
+        Returns what was shown; None when nobody answered.
+
+        Args:
+            expression: A number, or an array of one or two dimensions.
+            ranks: None is the focus.
+            grid: `2x2`: the ranks' fields are the parts of one, row by row.
+            at: An expression that says where each rank's part lies: slices of the whole field, or its coordinates.
+            save: Write the figure here (`.png`, `.svg`, `.pdf`) in place of showing it.
+            peek: Look at ranks that run something, from the side.
+            is_text: Draw it as text where an image could be shown.
+
+        Raises:
+            UsageError: no expression, a grid of another size, or a file that cannot be written.
+        """
+        where = self.focus if ranks is None else ranks
+        return self._plotting.plot(expression, where, grid=grid, at=at, save=save, peek=peek, is_text=is_text)
 
     # What the face draws itself.
 

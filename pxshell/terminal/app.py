@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from prompt_toolkit.application.current import get_app_session
 
 from pxshell.protocol.message import Message
 from pxshell.render import renderer_for
+from pxshell.render.graphics import Graphics, graphics_of
 from pxshell.session import Session
 from pxshell.session.ports import ClientPort
 from pxshell.terminal.display import TerminalDisplay
@@ -49,7 +51,7 @@ def run_terminal(cluster: ClusterPort, *, was_started: bool) -> int:
     """
     client = cluster.client()
     screen = Screen(get_app_session().output)
-    display = TerminalDisplay(screen, renderer_for(sys.stdout), lambda: client.ranks)
+    display = TerminalDisplay(screen, renderer_for(sys.stdout), lambda: client.ranks, _graphics())
     unsubscribe = client.subscribe(lambda message: _refresh(screen, message))
     try:
         with Session(client, display) as session:
@@ -68,6 +70,10 @@ def run_terminal(cluster: ClusterPort, *, was_started: bool) -> int:
         TerminalShell.clear_instance()
         _IPython.clear_instance()
     return 0
+
+
+def _graphics() -> Graphics:
+    return graphics_of(os.environ, is_terminal=sys.stdout.isatty())
 
 
 def _make_shell() -> TerminalShell:

@@ -56,6 +56,9 @@ def run_cells(
 class _Display:
     """Answers on stdout; what pxshell says of itself, and the ranks' stderr, on stderr; JSON all on stdout."""
 
+    #: Text goes to files and pipes.
+    shows_images = False
+
     def __init__(self, client: ClientPort, out: TextIO, *, as_json: bool) -> None:
         self._client = client
         self._out = out

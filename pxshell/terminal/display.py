@@ -7,8 +7,9 @@ from collections.abc import Callable
 from prompt_toolkit import PromptSession
 
 from pxshell.ranks import RankSet
-from pxshell.render import Event, Progress
+from pxshell.render import Event, Plot, Progress
 from pxshell.render.choice import Renderer
+from pxshell.render.graphics import Graphics, encoded
 from pxshell.render.layout import progress_text
 from pxshell.terminal.screen import Screen
 
@@ -22,15 +23,27 @@ class TerminalDisplay:
         screen: The terminal.
         renderer: Events to text: with colours, or without.
         world: All ranks of the cluster, asked each time.
+        graphics: How the terminal is sent images, "" when it shows none.
     """
 
-    def __init__(self, screen: Screen, renderer: Renderer, world: Callable[[], RankSet]) -> None:
+    def __init__(
+        self, screen: Screen, renderer: Renderer, world: Callable[[], RankSet], graphics: Graphics = ""
+    ) -> None:
+        self.graphics = graphics
         self._screen = screen
         self._renderer = renderer
         self._world = world
 
+    @property
+    def shows_images(self) -> bool:
+        """Whether the terminal can."""
+        return bool(self.graphics)
+
     def show(self, event: Event) -> None:
         """Draw an event."""
+        if isinstance(event, Plot) and event.png:
+            self._screen.write(encoded(event.png, self.graphics))
+            return
         self._screen.write(self._renderer(event, self._world(), self._screen.columns))
 
     def progress(self, progress: Progress | None) -> None:

@@ -233,6 +233,9 @@ def _nothing(asked: Asked) -> list[Said]:  # noqa: ARG001 - an answer as the oth
 class RecordingDisplay:
     """A display that keeps what it is shown, and answers questions from a list."""
 
+    #: Whether plots come with their image; a test may say so.
+    shows_images = False
+
     def __init__(self, *answers: str) -> None:
         self.events: list[Event] = []
         self.progresses: list[Progress | None] = []

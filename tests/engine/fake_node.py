@@ -61,6 +61,11 @@ class FakeNode:
         content |= {"filename": f"<cell {cell}>", "places": [[place, "0"]]} | more
         return self.request("execute_request", content)
 
+    def peek(self, code: str) -> str:
+        """Send an expression for the side thread and return the text of its value."""
+        said = self.until_reply(self.cell(code, place="peek"))
+        return next((one.data()["data"]["text/plain"] for one in said if one.type == "execute_result"), "")
+
     def run(self, code: str, **more) -> list[Message]:
         """Run a cell and return all that was said for it, the reply last."""
         return self.until_reply(self.cell(code, **more))

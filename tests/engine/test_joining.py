@@ -54,7 +54,7 @@ def test_join_touches_nothing_until_the_first_client(rig, visitor):
     attach(visitor)
     assert visitor.wait_state("busy")["cell"] == "run"
     assert visitor.hellos[0].script == "sim.py"
-    visitor.ask("px_peek_request", {"code": "setattr(sys, 'go', 1)"})
+    visitor.cell("setattr(sys, 'go', 1)", place="peek")
     status, out, err = engine.finish()
     assert (status, err) == (0, "")
     assert out == "same True False None False\n0 2\nend\n"
@@ -76,7 +76,7 @@ def test_attaching_pausing_and_leaving_again(rig, visitor):
     second = FakeNode(None, gives_pipes=False)
     try:
         attach(second)
-        second.request("px_peek_request", {"code": "setattr(sys, 'go', 1)"})
+        second.cell("setattr(sys, 'go', 1)", place="peek")
         assert engine.finish()[1].endswith("0 2\nend\n")
     finally:
         second.close()
@@ -87,7 +87,7 @@ def test_a_script_under_somebody_elses_launcher_listens(rig, visitor):
     engine = rig.start_alone("sim.py", files={"sim.py": "import sys, time\nprint('on')\n"
         "while not hasattr(sys, 'go'): time.sleep(0.01)\nprint('end')\nsys.exit(5)"})  # fmt: skip
     attach(visitor)
-    visitor.request("px_peek_request", {"code": "setattr(sys, 'go', 1)"})
+    visitor.cell("setattr(sys, 'go', 1)", place="peek")
     assert engine.finish() == (5, "on\nend\n", "")
     assert visitor.reply_to("run").data()["exit"] == 5
     assert visitor.wait_state("ended")["exit"] == 5
@@ -135,7 +135,7 @@ def test_an_idle_engine_is_light(rig):
     maps = Path(f"/proc/{rig.engines[0].pid}/maps").read_text()
     assert "libzmq" not in maps
     assert "_asyncio" not in maps
-    text = rig.node.ask("px_peek_request", {"code": "'IPython' in __import__('sys').modules"})["text"]
+    text = rig.node.peek("'IPython' in __import__('sys').modules")
     assert text == "False"
 
 
@@ -167,5 +167,5 @@ def test_a_forked_child_of_a_program_that_has_joined_prints_as_before(rig, visit
     """
     engine = rig.start_alone("sim.py", files={"sim.py": program}, python=PYTHON)
     attach(visitor)
-    visitor.request("px_peek_request", {"code": "setattr(sys, 'go', 1)"})
+    visitor.cell("setattr(sys, 'go', 1)", place="peek")
     assert engine.finish()[:2] == (0, "one\n4\ntwo\n4\n")

@@ -165,12 +165,12 @@ def test_a_rank_in_c_is_held_and_its_pause_falls_with_the_resume(rig):
     answer = rig.node.ask("px_pause_request", {"pause": "p1", "mode": "line"})
     assert (answer["outcome"], answer["function"]) == ("held", "stuck")
     assert rig.node.wait_state("held")["pause"] == "p1"
-    assert rig.node.ask("px_peek_request", {"code": "tag"})["text"] == "7"
+    assert rig.node.peek("tag") == "7"
     reply = rig.node.reply_to(rig.node.cell("tag", place="frame:p1")).data()
     assert (reply["status"], reply["state"]) == ("refused", "held")
     assert rig.node.ask("px_resume_request", {"pause": "p1"}) == {"outcome": "resumed"}
     rig.node.wait_state("busy", counter=3)
-    rig.node.request("px_peek_request", {"code": "libc.sem_post(semaphore)"})
+    rig.node.cell("libc.sem_post(semaphore)", place="peek")
     rig.node.wait_text("free")
 
 

@@ -231,8 +231,8 @@ def test_peek_reads_a_running_script(rig):
     """Single expressions, from the side, in the running frame."""
     rig.script("import time\ndef main():\n    step = 41\n    print('on')\n    while True: time.sleep(0.01)\nmain()")
     rig.node.wait_text("on")
-    assert rig.node.ask("px_peek_request", {"code": "step + 1"}) == {"status": "ok", "text": "42"}
-    assert rig.node.ask("px_peek_request", {"code": "step = 2"})["status"] == "error"
+    assert rig.node.peek("step + 1") == "42"
+    assert rig.node.reply_to(rig.node.cell("step = 2", place="peek")).data()["status"] == "error"
     said = rig.node.run("step", place="peek")
     assert [m.type for m in said] == ["execute_result", "execute_reply"]
     entries = rig.node.ask("px_stacks_request", {"full": False})["entries"]
@@ -245,9 +245,9 @@ def test_a_peek_that_blocks_blocks_nothing_else(rig):
         "import time, threading\nlock = threading.Lock()\nlock.acquire()\nprint('on')\nwhile True: time.sleep(0.01)"
     )
     rig.node.wait_text("on")
-    rig.node.request("px_peek_request", {"code": "lock.acquire()"})
+    rig.node.cell("lock.acquire()", place="peek")
     assert rig.node.ask("px_stacks_request")["status"] == "ok"
-    assert rig.node.ask("px_peek_request", {"code": "1"})["text"] == "1"
+    assert rig.node.peek("1") == "1"
     assert rig.node.ask("px_pause_request", {"pause": "p", "mode": "line"})["outcome"] == "paused"
 
 

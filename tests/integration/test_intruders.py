@@ -55,7 +55,7 @@ def test_an_observer_sees_and_may_not_run(cluster, client):
         assert is_one_line(why)
         for kind, content in (
             ("px_signal_request", {"signal": 15}),
-            ("px_peek_request", {"code": "1"}),
+            ("px_survey_request", {"expression": "1", "ask": "describe", "places": [["idle", "0-1"]]}),
             ("px_stop_request", {"grace": 0}),
             ("px_pause_request", {"pause": "p", "mode": "line"}),
             ("px_pull_request", {"expressions": ["1"], "places": [["idle", "0-1"]]}),

@@ -1,0 +1,73 @@
+"""Where busy ranks are and since when: asked of their side threads, for `%pxstatus` (P6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pxshell.protocol.state import Activity, RankState
+from pxshell.ranks import RankSet
+from pxshell.render.events import States
+from pxshell.session.aside import wait_aside
+from pxshell.session.desk import Desk
+from pxshell.session.prompt import state_word, states_of
+from pxshell.session.waiting import place_text
+
+__all__ = ["whereabouts"]
+
+
+def whereabouts(desk: Desk) -> States:
+    """Return the states of all ranks; of those that run something, the line where they are and for how long."""
+    known = states_of(desk.client)
+    busy = desk.ranks_that(_is_away)
+    if not busy:
+        return known
+    request = desk.client.request("px_where_request", {}, busy)
+    silent = wait_aside(desk, request, desk.config.control_deadline)
+    places: dict[tuple[str, str], list[tuple[RankSet, float]]] = {}
+    for ranks, content in request.replies():
+        for state_ranks, state in desk.client.states.among(ranks):
+            if _is_away(state):
+                place = places.setdefault((state_word(state), _place(content)), [])
+                place.append((state_ranks, float(content.get("seconds", 0.0))))
+    rows = [(_union(found), word, _told(place, found)) for (word, place), found in places.items()]
+    for missing in silent:
+        states = desk.client.states.among(missing.ranks)
+        rows += [(ranks, state_word(state), f"no answer: {missing.why}") for ranks, state in states]
+    answered = RankSet()
+    for ranks, _, _ in rows:
+        answered |= ranks
+    others = [(rest, word, where) for ranks, word, where in known.rows if (rest := ranks - answered)]
+    return States(known.title, tuple(sorted([*rows, *others], key=lambda row: row[0].first)))
+
+
+def _is_away(state: RankState) -> bool:
+    return state.is_alive and state.activity in {Activity.BUSY, Activity.HELD}
+
+
+def _place(content: Mapping[str, Any]) -> str:
+    where = {name: content[name] for name in ("file", "line", "function") if name in content}
+    return place_text(RankState(Activity.BUSY, **where))
+
+
+def _told(place: str, found: list[tuple[RankSet, float]]) -> str:
+    """Write `sim.py:88 in advance, for 12 s`, or `for 3 to 12 s` of ranks that began at different times."""
+    seconds = [round(each) for _, each in found]
+    low, high = min(seconds), max(seconds)
+    duration = _duration(high) if high - low <= 1 else f"{_duration(low)} to {_duration(high)}"
+    return ", ".join(part for part in (place, f"for {duration}") if part)
+
+
+def _duration(seconds: int) -> str:
+    if seconds < 120:
+        return f"{seconds} s"
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _union(found: list[tuple[RankSet, float]]) -> RankSet:
+    ranks = RankSet()
+    for some, _ in found:
+        ranks |= some
+    return ranks
