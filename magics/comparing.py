@@ -8,7 +8,7 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 from pxshell.magics.holder import Holder, says_errors
-from pxshell.magics.options import DIFF, PLOT, leading, trailing
+from pxshell.magics.options import DIFF, PLOT, around, leading
 
 from pxshell.errors import UsageError
 from pxshell.ranks import RankSet
@@ -36,7 +36,7 @@ class CompareMagics(Magics):
         """
         session = self.holder.session
         mine, theirs = _sides(line)
-        options, expression = trailing(mine, DIFF)
+        options, expression = around(mine, DIFF)
         rtol, atol = (float(options.get(name, default)) for name, default in (("rtol", 1e-9), ("atol", 0.0)))
         try:
             tolerance = Tolerance(rtol, atol)
@@ -44,7 +44,7 @@ class CompareMagics(Magics):
             raise UsageError(str(error)) from None
         other = None
         if theirs is not None:
-            more, second = trailing(theirs, DIFF)
+            more, second = around(theirs, DIFF)
             other = Side(second.strip() or expression, self._ranks(more))
         against = Path(options["against"]).expanduser() if "against" in options else None
         told = session.compare(
@@ -62,7 +62,7 @@ class CompareMagics(Magics):
     @says_errors
     def pxplot(self, line: str) -> None:
         """Plot a value over the ranks: %pxplot EXPR [-t RANKS] [--grid 2x2 | --at EXPR] [--save FILE] [--peek]."""
-        options, expression = trailing(line, PLOT)
+        options, expression = around(line, PLOT)
         save = Path(options["save"]).expanduser() if "save" in options else None
         told = self.holder.session.plot(
             expression,

@@ -9,11 +9,23 @@ from typing import Any
 
 from pxshell.errors import UsageError
 
-__all__ = ["CONFIG", "DIFF", "PLOT", "PULL", "PUSH", "PX", "RESULT", "SIGNAL", "Option", "leading", "trailing"]
+__all__ = [
+    "CONFIG",
+    "DIFF",
+    "PLOT",
+    "PULL",
+    "PUSH",
+    "PX",
+    "RESULT",
+    "SIGNAL",
+    "Option",
+    "around",
+    "leading",
+    "trailing",
+]
 
 _WORD = re.compile(r"\s*(\S+)")
 _QUOTED = re.compile(r"\s*(?:'([^']*)'|\"([^\"]*)\"|(\S+))")
-# `a --peek` is Python too, `a - (-peek)`; who means that writes it so.
 _LAST_WORD = re.compile(r"\s(--[a-z][a-z-]*)\s*$")
 _LAST_PAIR = re.compile(r"(?:^|(?<=\s))(-{1,2}[a-z][a-z-]*)\s+('[^']*'|\"[^\"]*\"|\S+)\s*$")
 
@@ -141,23 +153,33 @@ def leading(text: str, table: Table) -> tuple[dict[str, Any], str]:
 
 
 def trailing(text: str, table: Table) -> tuple[dict[str, Any], str]:
-    """Take options off both ends: `u -t all -o parts --peek`. No Python has a word after a word like `-t`."""
+    """Take options with values off both ends: `u -t all -o parts`. No Python has a word after such a word."""
     values, rest = leading(text, table)
-    while True:
-        word = _LAST_WORD.search(rest)
-        option = table.get(word[1]) if word is not None else None
-        if word is not None and option is not None and option.read is None:
-            values.setdefault(option.key, option.value)
-            rest = rest[: word.start()].rstrip()
-            continue
-        match = _LAST_PAIR.search(rest)
-        if match is None:
-            break
+    while (match := _LAST_PAIR.search(rest)) is not None:
         option = table.get(match[1])
         if option is None or option.read is None:
             break
         values.setdefault(option.key, option.read(match[2].strip("'\"")))
         rest = rest[: match.start()].rstrip()
+    return values, rest
+
+
+def around(text: str, table: Table) -> tuple[dict[str, Any], str]:
+    """Take all options off both ends, words without a value too: `u -t all --peek`.
+
+    The last are Python as well, `u - (-peek)`; a magic that takes them there says so.
+    """
+    values, rest = trailing(text, table)
+    before = None
+    while rest != before:
+        before = rest
+        more, rest = trailing(f"-- {rest}", table)
+        values = {**more, **values}
+        word = _LAST_WORD.search(rest)
+        option = table.get(word[1]) if word is not None else None
+        if word is not None and option is not None and option.read is None:
+            values.setdefault(option.key, option.value)
+            rest = rest[: word.start()].rstrip()
     return values, rest
 
 

@@ -215,7 +215,7 @@ class Control:
         buffers: list[Buffer] = []
         try:
             if job.type == "execute_request":
-                self._show(self._looking.value(job.content["code"], self._namespace()), job.request)
+                self._show(self._value(job.content["code"]), job.request)
             elif job.type == "px_pull_request":
                 buffers = self._pulled(job.content["expressions"])
             elif job.type == "px_survey_request":
@@ -244,19 +244,20 @@ class Control:
     def _pulled(self, expressions: list[str]) -> list[Buffer]:
         from pxshell.protocol.pickles import pack
 
-        namespace = self._namespace()
-        values = [self._looking.value(text, namespace) for text in expressions]
+        values = [self._value(text) for text in expressions]
         return [bytes(buffer) for buffer in pack(values)]
 
     def _surveyed(self, question: dict[str, Any]) -> tuple[dict[str, Any], list[Buffer]]:
         from pxshell.values.survey import answer
 
-        namespace = self._namespace()
-        return answer(question, lambda text: self._looking.value(text, namespace))
+        return answer(question, self._value)
 
-    def _namespace(self) -> Any:
+    def _value(self, expression: str) -> Any:
+        return self._looking.value(expression, self._namespace(expression))
+
+    def _namespace(self, expression: str = "") -> Any:
         is_away = self._activity.state.activity is not Activity.IDLE
-        return self._looking.namespace(self._pauser.paused, is_away=is_away)
+        return self._looking.namespace(self._pauser.paused, is_away=is_away, expression=expression)
 
     # -- looking -------------------------------------------------------------------------------------------------------
 
@@ -281,7 +282,8 @@ class Control:
         return self._looking.complete(message.data(), self._namespace(), self._runner.shell)
 
     def _inspect(self, message: Message, request: Request) -> dict[str, Any]:
-        return self._looking.inspect(message.data(), self._namespace())
+        content = message.data()
+        return self._looking.inspect(content, self._namespace(str(content["code"]).strip("? ")))
 
     # -- the rest ------------------------------------------------------------------------------------------------------
 

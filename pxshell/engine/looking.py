@@ -7,10 +7,9 @@ import threading
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from pxshell.engine.frames import innermost_user_frame
 from pxshell.engine.namespace import FrameNamespace
 from pxshell.engine.paused_frame import PausedFrame
-from pxshell.engine.peek import check_single_expression, evaluate
+from pxshell.engine.peek import check_single_expression, evaluate, frame_that_knows, names_in
 from pxshell.engine.stacks import running_frame
 
 if TYPE_CHECKING:
@@ -37,12 +36,16 @@ class Looking:
         # One for each thread: an expression that never ends keeps its own.
         self._of_thread = threading.local()
 
-    def namespace(self, paused: PausedFrame | None, *, is_away: bool) -> Any:
-        """Return the names as the main thread sees them: of its paused frame, its running user frame, or `__main__`."""
+    def namespace(self, paused: PausedFrame | None, *, is_away: bool, expression: str = "") -> Any:
+        """Return the names as the main thread sees them: of its paused frame, its running user frame, or `__main__`.
+
+        The running frame is the innermost one that knows all names of the expression: where a program is within a
+        step is chance, and `step` means the loop's, whichever function that has called at this moment.
+        """
         if paused is not None:
             return paused.namespace
         frame: FrameType | None = running_frame(self._main_ident) if is_away else None
-        user = innermost_user_frame(frame) if frame is not None else None
+        user = frame_that_knows(names_in(expression), frame) if frame is not None else None
         return FrameNamespace(user) if user is not None else sys.modules["__main__"].__dict__
 
     def value(self, expression: str, namespace: Any) -> Any:

@@ -11,10 +11,11 @@ import ast
 from types import FrameType
 from typing import Any
 
+from pxshell.engine.frames import innermost_user_frame, user_frames
 from pxshell.engine.namespace import FrameNamespace
 from pxshell.errors import UsageError
 
-__all__ = ["check_single_expression", "evaluate"]
+__all__ = ["check_single_expression", "evaluate", "frame_that_knows", "names_in"]
 
 _REFUSED: dict[type[ast.AST], str] = {
     ast.NamedExpr: ":= assigns",
@@ -42,6 +43,31 @@ def check_single_expression(code: str) -> ast.Expression:
         if why:
             raise UsageError(f"not run: only a single expression can be evaluated here; {why}")
     return tree
+
+
+def names_in(expression: str) -> frozenset[str]:
+    """Return the names that an expression reads and does not bind itself; none when it is no expression."""
+    try:
+        tree = check_single_expression(expression)
+    except UsageError:
+        return frozenset()
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    bound = {node.id for node in names if not isinstance(node.ctx, ast.Load)}
+    bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    return frozenset(node.id for node in names) - bound
+
+
+def frame_that_knows(names: frozenset[str], frame: FrameType | None) -> FrameType | None:
+    """Return the innermost user frame that knows all these names; the innermost one when none does."""
+    return next((one for one in user_frames(frame) if _knows(one, names)), innermost_user_frame(frame))
+
+
+def _knows(frame: FrameType, names: frozenset[str]) -> bool:
+    code = frame.f_code
+    unknown = names - {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
+    unknown = {name for name in unknown if name not in frame.f_globals and name not in frame.f_builtins}
+    # A class body has names that its code object does not list.
+    return not unknown or all(name in frame.f_locals for name in unknown)
 
 
 def evaluate(expression: str, where: FrameType | FrameNamespace) -> Any:

@@ -117,8 +117,7 @@ def _one_field(axes: Any, panels: Sequence[Panel], limits: dict[str, float]) -> 
 def _image(axes: Any, panel: Panel, extent: tuple[int, int, int, int], limits: dict[str, float]) -> Any:
     import matplotlib as mpl
 
-    colours = mpl.colormaps["viridis"].copy()
-    colours.set_bad("red")
+    colours = mpl.colormaps["viridis"].with_extremes(bad="red")
     rows = [[x if math.isfinite(x) else math.nan for x in row] for row in panel.picture.rows]
     return axes.imshow(rows, extent=extent, cmap=colours, interpolation="nearest", aspect="equal", **limits)
 

@@ -63,7 +63,7 @@ def silent_ranks(client: ClientPort, pending: RankSet, seconds: float) -> tuple[
 def _why(state: RankState, seconds: float) -> str:
     match state.liveness:
         case Liveness.UNRESPONSIVE:
-            return "the process is stopped, or C code in it holds the GIL"
+            return "it is stopped, or C code holds its GIL"
         case Liveness.OK:
             return f"not within {seconds:g} s; it goes on in the side thread"
         case _:

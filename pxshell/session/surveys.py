@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pxshell.errors import UsageError
@@ -85,28 +85,31 @@ class Surveys:
         else:
             wait_for(self._desk, request)
         answered: dict[tuple[bytes, ...], Answered] = {}
-        failures: list[Failure | Refusal] = []
+        faults: dict[Failure | Refusal, RankSet] = {}
         for message in request.messages:
             if message.type != "px_survey_reply":
                 continue
             data = message.data()
             if data.get("status") != "ok":
-                failures.append(_fault(message.ranks, data))
+                fault = _fault(data)
+                faults[fault] = faults.get(fault, EMPTY) | message.ranks
                 continue
             key = (message.content, *(bytes(buffer) for buffer in message.buffers))
             held = answered.get(key)
             known = held.ranks if held else EMPTY
             answered[key] = Answered(known | message.ranks, data, message.buffers)
         if not is_quiet:
-            self._show([*failures, *(Missing(lost, why) for lost, why in request.account.missing), *silent])
+            self._show([replace(fault, ranks=ranks) for fault, ranks in faults.items()])
+            self._show([*(Missing(lost, why) for lost, why in request.account.missing), *silent])
         return list(answered.values())
 
-    def _show(self, faults: list[Failure | Refusal | Missing]) -> None:
+    def _show(self, faults: Sequence[Failure | Refusal | Missing]) -> None:
         for fault in faults:
             self._desk.show(fault)
 
 
-def _fault(ranks: RankSet, content: Mapping[str, Any]) -> Failure | Refusal:
+def _fault(content: Mapping[str, Any]) -> Failure | Refusal:
+    """Return why an answer is none, without its ranks."""
     if content.get("status") == "error":
-        return failure_of(ranks, {**content, "traceback": []})
-    return Refusal(ranks, f"{ranks}: {clean(str(content.get('why', content.get('status'))))}")
+        return failure_of(EMPTY, {**content, "traceback": []})
+    return Refusal(EMPTY, clean(str(content.get("why", content.get("status")))))

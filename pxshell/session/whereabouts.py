@@ -33,7 +33,7 @@ def whereabouts(desk: Desk) -> States:
     rows = [(_union(found), word, _told(place, found)) for (word, place), found in places.items()]
     for missing in silent:
         states = desk.client.states.among(missing.ranks)
-        rows += [(ranks, state_word(state), f"no answer: {missing.why}") for ranks, state in states]
+        rows += [(ranks, state_word(state), missing.why) for ranks, state in states]
     answered = RankSet()
     for ranks, _, _ in rows:
         answered |= ranks

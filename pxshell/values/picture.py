@@ -72,9 +72,7 @@ def picture_of(value: Any, limit: int) -> Picture:
     if numbers is None and isinstance(value, list | tuple) and value:
         numbers = _short_row(value)
     if numbers is None or not numbers.has_numbers:
-        raise ValueError(
-            f"a {type(value).__name__} cannot be plotted: numbers, or arrays of one or two dimensions, can"
-        )
+        raise ValueError(f"a {type(value).__name__} cannot be plotted, only numbers and arrays of numbers")
     return _of_array(numbers, limit)
 
 

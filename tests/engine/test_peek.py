@@ -51,6 +51,39 @@ def test_an_expression_sees_locals_and_globals_of_a_blocked_thread():
     thread.join()
 
 
+@pytest.mark.parametrize(
+    ("expression", "names"),
+    [
+        ("u[step] + np.sum(v)", {"u", "step", "np", "v"}),
+        ("[row for row in rows if row > low]", {"rows", "low"}),
+        ("lambda a, *b, c=d: a + b", {"d"}),
+        ("x = 1", set()),
+        ("", set()),
+    ],
+)
+def test_the_names_of_an_expression_are_those_that_it_does_not_bind(expression, names):
+    assert peek.names_in(expression) == names
+
+
+def test_the_frame_of_an_expression_is_the_innermost_that_knows_its_names():
+    """Where a program is within its step is chance; what `step` means is not."""
+
+    def inner(u):
+        frame = sys._getframe()
+        known = {
+            names: peek.frame_that_knows(frozenset(names.split()), frame) for names in ("u", "step", "u step", "no")
+        }
+        return {names: found.f_code.co_name for names, found in known.items()}
+
+    def outer():
+        step, u = 3, 4
+        assert step and u
+        return inner(5)
+
+    assert outer() == {"u": "inner", "step": "outer", "u step": "outer", "no": "inner"}
+    assert peek.frame_that_knows(frozenset(["len"]), sys._getframe()) is sys._getframe()
+
+
 def test_an_expression_sees_what_cells_keep_in_a_paused_frame():
     """The namespace of a pause has the scratch names too."""
     a = 1

@@ -6,6 +6,7 @@ from pxshell.ranks import RankSet
 from pxshell.render import to_plain
 from pxshell.session import Config, Session
 from pxshell.testing.scripted import RecordingDisplay, Said, ScriptedClient
+from pxshell.values.survey import answer
 
 
 class Stage:
@@ -30,6 +31,19 @@ class Stage:
 
     def on_cell(self, code, *said):
         self.cells[code] = list(said)
+
+    def on_values(self, *names):
+        """Let each rank answer questions about values of its own, as an engine does."""
+
+        def survey(asked):
+            for rank in asked.ranks:
+                try:
+                    content, buffers = answer(asked.content, lambda text, rank=rank: eval(text, dict(names[rank])))
+                except Exception as error:
+                    content, buffers = {"status": "error", "ename": type(error).__name__, "evalue": str(error)}, []
+                yield Said("px_survey_reply", {"status": "ok", **content}, str(rank), tuple(buffers))
+
+        self.client.on("px_survey_request", survey)
 
     def shown(self, columns=80):
         """Return all that was shown since the last call, as plain text."""
