@@ -145,5 +145,8 @@ def rank_and_step(text):
     return int(rank), int(step)
 
 
+# For `%pxplot u`, and read by nothing else: where this rank's part of the field lies is in the variable `block`.
+__pxplot__ = {"u": "block"}
+
 if __name__ == "__main__":
     main()

@@ -64,8 +64,8 @@ def frame_that_knows(names: frozenset[str], frame: FrameType | None) -> FrameTyp
 
 def _knows(frame: FrameType, names: frozenset[str]) -> bool:
     code = frame.f_code
-    unknown = names - {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
-    unknown = {name for name in unknown if name not in frame.f_globals and name not in frame.f_builtins}
+    others = names - {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
+    unknown = {name for name in others if name not in frame.f_globals and name not in frame.f_builtins}
     # A class body has names that its code object does not list.
     return not unknown or all(name in frame.f_locals for name in unknown)
 

@@ -52,6 +52,7 @@ def _numbers(figure: Any, panels: Sequence[Panel]) -> None:
         axes.set_xticks(ranks if len(ranks) <= 32 else ranks[:: max(1, len(ranks) // 16)])
     else:
         axes.plot(ranks, numbers, ".-", markersize=3)
+    axes.set_xlim(ranks[0] - 0.6, ranks[-1] + 0.6)
     for rank, number in by_rank:
         if math.isnan(number):
             axes.annotate("NaN", (rank, 0), ha="center", va="bottom", color="red")
@@ -78,9 +79,10 @@ def _fields(figure: Any, panels: Sequence[Panel]) -> None:
     numbers = [x for panel in panels for x in panel.picture.numbers]
     limits = {"vmin": min(numbers, default=0.0), "vmax": max(numbers, default=1.0)}
     if panels[0].place:
+        height, width = (max(panel.place[axis][1] for panel in panels) for axis in (0, 1))
+        figure.set_size_inches(min(12.0, max(3.5, 4.5 * width / height + 1)), 4.5)
         axes = figure.subplots()
-        image = _one_field(axes, panels, limits)
-        figure.colorbar(image, ax=axes)
+        figure.colorbar(_one_field(axes, panels, limits), ax=axes)
         return
     across = math.ceil(math.sqrt(len(panels)))
     down = -(-len(panels) // across)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pxshell.testing.scripted import Said, replies
+from pxshell.values.survey import answer
 
 WITHOUT = "no cluster: %pxcluster start -n 4 [--mpi] | attach [NAME] | list | stop\n"
 
@@ -47,6 +48,15 @@ CASES = [
                                       " make it on the ranks instead: %px CODE\n")),
     ("%pxpull u", [], "what, and where to? %pxpull EXPR -o NAME [-t RANKS]\n"),
     ("%pxpull x=1 -o y", [], "'x=1' is no expression: %pxpull u[0] -o NAME\n"),
+    ("%pxdiff", [], "of what? %pxdiff EXPR\n"),
+    ("%pxdiff x=1", [], "'x=1' is no expression: %pxdiff u.max()\n"),
+    ("%pxdiff u --rtol small", [], "'small' is no tolerance; one is a number, as 1e-6\n"),
+    ("%pxdiff u --rtol 2", [], "a tolerance is 0 or more (rtol below 1), not rtol 2, atol 0\n"),
+    ("%pxdiff -t 7 u", [], "rank 7 does not exist; there are 0-3 (in '7', at 1)\n"),
+    ("%pxdiff -t 0-1 u -- -t 1-3", [], ("0-1 and 1-3 are 2 and 3 ranks, which make no pairs;"
+                                       " name as many on both sides, or one on one\n")),
+    ("%pxplot", [], "of what? %pxplot EXPR\n"),
+    ("%pxplot u --grid 3", [], "a grid of 3 has 3 ranks, and 0-3 are 4\n"),
     ("%pxcluster", [], "%pxcluster start -n 4 [--mpi] | attach [NAME] | list | stop\n"),
     ("%pxcluster start -n 0", [], "-n takes a number of ranks from 1 on, not '0'\n"),
     ("%pxcluster start -n 4", [], "this session is on cluster calm-fox; stop it first: %pxcluster stop\n"),
@@ -62,7 +72,7 @@ def test_a_magic_sends_and_shows_what_the_table_says(magician, line, sent, shown
 
 
 FAMILY = ["px 1", "pxfocus", "pxsignal INT", "pxstatus", "pxresult", "pxlog", "pxconfig", "autopx", "pxpush x",
-          "pxpull x -o y", "pxrestart", "pxcluster stop"]  # fmt: skip
+          "pxpull x -o y", "pxrestart", "pxdiff x", "pxplot x", "pxcluster stop"]  # fmt: skip
 
 
 @pytest.mark.parametrize("line", FAMILY)
@@ -176,3 +186,61 @@ def _unpickled(buffers):
     import pickle
 
     return pickle.loads(buffers[0], buffers=buffers[1:])
+
+
+def on_values(client, **values):
+    """Let ranks answer questions about values, one for each rank."""
+
+    def survey(asked):
+        for rank in asked.ranks:
+            names = {name: each[rank] for name, each in values.items()}
+            content, buffers = answer(asked.content, lambda text, names=names: eval(text, {}, names))
+            yield Said("px_survey_reply", {"status": "ok", **content}, str(rank), tuple(buffers))
+
+    client.on("px_survey_request", survey)
+
+
+def test_diff_takes_its_options_on_both_sides_and_names_the_groups(magician):
+    on_values(magician.client, x=[1.0, 1.0, 1.0, 1.001], y=[2, 2, 3, 2])
+    assert magician.run("%pxdiff x").splitlines()[1].startswith("[3]    @b  1.001")
+    assert str(magician.session.ranks("@b")) == "3"
+    assert magician.run("%pxdiff -t 1-3 x --rtol 0.01") == "[1-3]  @a  1.0\n@a within rtol 0.01, not to the bit\n"
+    assert magician.run("%pxdiff x --atol 0.01 --rtol 0 -t 1-3").splitlines()[0] == "[1-3]  @a  1.0"
+    assert magician.run("%pxdiff -t 0-1 y -- -t 2-3").splitlines()[0] == "[1]    @a  equal to 3"
+    assert magician.run("%pxdiff y-1 -- y").splitlines()[0].startswith("[0-1,3]  @a  differs from 0-1,3")
+    assert magician.run("%pxdiff -- -y").splitlines()[0] == "[0-1,3]  @a  -2"
+
+
+def test_diff_looks_at_busy_ranks_when_asked_to(magician):
+    magician.client.set_state("0-3", activity="busy", cell="run")
+    on_values(magician.client, x=[1] * 4)
+    assert "Only look: %pxdiff --peek x" in magician.run("%pxdiff x")
+    assert magician.holder.has_failed
+    for line in ("%pxdiff --peek x", "%pxdiff x --peek"):
+        assert magician.run(line) == "[0-3]  @a  1\nequal on all\n"
+        assert not magician.holder.has_failed
+
+
+def test_plots_are_shown_or_written(magician, tmp_path):
+    on_values(magician.client, x=[np.arange(4.0)] * 4)
+    assert magician.run("%pxplot x").startswith("x on 0-3\n[0-3]  float64 (4,)")
+    pytest.importorskip("matplotlib")
+    file = tmp_path / "x.png"
+    assert magician.run(f"%pxplot x --grid 4x1 --save {file}") == f"x on 0-3: {file}\n"
+    assert file.read_bytes().startswith(b"\x89PNG")
+
+
+def test_status_says_where_busy_ranks_are_and_since_when(magician):
+    """P6: their side threads answer; one that cannot is named."""
+    magician.client.set_state("0-2", activity="busy", cell="run")
+    magician.client.set_state("3", activity="busy", cell="run", liveness="unresponsive")
+    place = {"file": "/home/me/sim.py", "line": 88, "function": "advance"}
+    said = [("0", {"status": "ok", "seconds": 12.2, **place}), ("1", {"status": "ok", "seconds": 750.0, **place})]
+    said.append(("2", {"status": "ok", "seconds": 7300.0}))
+    magician.client.on("px_where_request", replies("px_where_reply", *said))
+    assert magician.run("%pxstatus") == (
+        "cluster calm-fox, 4 ranks\n"
+        "[0-1]  running       sim.py:88 in advance, for 12 s to 12 min 30 s\n"
+        "[2]    running       for 2 h 1 min\n"
+        "[3]    unresponsive  it is stopped, or C code holds its GIL\n"
+    )

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pxshell.magics.options import PULL, PX, leading, trailing
+from pxshell.magics.options import DIFF, PULL, PX, around, leading, trailing
 
 from pxshell.errors import UsageError
 
@@ -51,6 +51,21 @@ def test_a_bad_option_is_refused_in_one_line(line, why):
     with pytest.raises(UsageError, match=why) as caught:
         leading(line, PX)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "options", "code"),
+    [
+        ("u --peek -t 0-3", {"peek": True, "targets": "0-3"}, "u"),
+        ("-t 0 --all u.x --rtol 1e-3 --peek", {"targets": "0", "all": True, "rtol": 1e-3, "peek": True}, "u.x"),
+        ("-- --peek -t 1", {"targets": "1"}, "--peek"),
+        ("u - -t", {}, "u - -t"),
+        ("u --other", {}, "u --other"),
+        ("a -peek", {}, "a -peek"),
+    ],
+)
+def test_diff_takes_words_without_a_value_on_both_sides_too(line, options, code):
+    assert around(line, DIFF) == (options, code)
 
 
 words = st.text(st.characters(exclude_categories=["Cs", "Z", "C"]), min_size=1)

@@ -32,7 +32,7 @@ def test_the_odd_rank_is_named_with_the_place_where_it_differs(stage, compare):
     stage.on_values({"u": field()}, {"u": field()}, {"u": field()}, {"u": field((20, 31))})
     assert compare("u") == (
         "[0-2]  @a  float64 (64, 64)  1, mean 1, NaN 0\n"
-        "[3]    @b  float64 (64, 64)  1, mean 1, NaN 1           ◀ differs\n"
+        "[3]    @b  float64 (64, 64)  1, mean 1, NaN 1             ◀ differs\n"
         "           first at [20, 31]: nan; @a 1\n"
         "over 4 ranks: min 1 (0-3), max 1 (0-3), mean 1, NaN on 3\n"
     )
