@@ -31,6 +31,7 @@ In the pxshell terminal what you type runs on the focus: code, magics and !comma
 %pxstatus %pxlog [RANK]    what the ranks do, and have written
 %pxresult [CELL] [--all]   the answers again
 %pxpush NAME[=EXPR]        a value from here to the ranks;  %pxpull EXPR -o NAME  from the ranks to here
+%pxdiff EXPR               which ranks hold the same value, and what differs;  %pxplot EXPR  a plot over the ranks
 %pxcluster                 start -n 4 [--mpi] | attach [NAME] | list | stop
 %pxconfig %pxrestart       settings; all ranks anew
 """

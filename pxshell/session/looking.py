@@ -48,8 +48,8 @@ class Looking:
         return next((one for one in replies if one.get("found")), nothing)
 
     def _asked(self, type_: str, content: dict[str, Any], timeout: float) -> list[dict[str, Any]]:
-        """Return the good replies that come in time."""
-        ranks = self._desk.focus.ranks & self._desk.client.states.alive()
+        """Return the good replies that come in time; ranks that answer nobody are not asked."""
+        ranks = self._desk.focus.ranks & self._desk.client.states.alive() & self._desk.client.states.where("ok")
         if not ranks:
             return []
         request = self._desk.client.request(type_, content, ranks)
