@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pxshell.protocol.state import Activity, RankState
+from pxshell.protocol.state import Activity, Liveness, RankState
 from pxshell.ranks import RankSet
-from pxshell.render.events import States
+from pxshell.render.events import Missing, States
 from pxshell.session.aside import wait_aside
 from pxshell.session.desk import Desk
 from pxshell.session.prompt import state_word, states_of
@@ -31,9 +31,7 @@ def whereabouts(desk: Desk) -> States:
                 place = places.setdefault((state_word(state), _place(content)), [])
                 place.append((state_ranks, float(content.get("seconds", 0.0))))
     rows = [(_union(found), word, _told(place, found)) for (word, place), found in places.items()]
-    for missing in silent:
-        states = desk.client.states.among(missing.ranks)
-        rows += [(ranks, state_word(state), missing.why) for ranks, state in states]
+    rows += _silent_rows(desk, silent)
     answered = RankSet()
     for ranks, _, _ in rows:
         answered |= ranks
@@ -41,8 +39,19 @@ def whereabouts(desk: Desk) -> States:
     return States(known.title, tuple(sorted([*rows, *others], key=lambda row: row[0].first)))
 
 
+def _silent_rows(desk: Desk, silent: Iterable[Missing]) -> list[tuple[RankSet, str, str]]:
+    rows: dict[tuple[str, str], RankSet] = {}
+    for missing in silent:
+        for ranks, state in desk.client.states.among(missing.ranks):
+            key = (state_word(state), missing.why)
+            rows[key] = rows.get(key, RankSet()) | ranks
+    return [(ranks, word, why) for (word, why), ranks in rows.items()]
+
+
 def _is_away(state: RankState) -> bool:
-    return state.is_alive and state.activity in {Activity.BUSY, Activity.HELD}
+    """Tell whether a rank has to be asked; one that holds the GIL may not even have said that it is busy."""
+    is_busy = state.activity in {Activity.BUSY, Activity.HELD}
+    return state.is_alive and (is_busy or state.liveness is Liveness.UNRESPONSIVE)
 
 
 def _place(content: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ BLOCK = re.compile(r"<!-- tested: (\w+) -->\n```console\n(.*?)```", re.DOTALL)
 PROMPT = re.compile(r"px\[[^\]]*\][^>]*> ")
 DRAWN = re.compile(r"[ ░▒▓█×]+(?: [\d.]+)?")  # noqa: RUF001 - the sign of a NaN
 LABEL = re.compile(r"\[[\d,-]+\] ")
+RANKS = re.compile(r"\([\d,-]+\)")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 pytestmark = pytest.mark.mpi
@@ -54,7 +55,7 @@ def normal(lines):
                 out.append(said)
             out += [f"with {mark}" for mark in marks if f"with {mark}" not in out]
         else:
-            out.append(head + " ".join(NUMBER.sub("N", rest).split()))
+            out.append(head + " ".join(NUMBER.sub("N", RANKS.sub("(ranks)", rest)).split()))
     return [line for number, line in enumerate(out) if line != "drawn" or out[number - 1 : number] != ["drawn"]]
 
 

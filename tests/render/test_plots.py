@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pxshell.ranks import RankSet
@@ -115,6 +115,7 @@ def test_what_is_too_much_is_counted():
     assert "… 24 more; fewer ranks: -t RANKS, all: --save FILE" in to_plain(many, WORLD, 80)
 
 
+@settings(max_examples=20)
 @given(st.lists(st.lists(st.floats(-5, 5), min_size=6, max_size=6), min_size=6, max_size=6))
 def test_colours_draw_what_the_shades_do(rows):
     """As many characters, each with the colours of both of its pixels."""
