@@ -48,7 +48,7 @@ def _pixel(pair: tuple[int, int]) -> str:
     """Return one character that is two pixels, one above the other."""
     upper, lower = pair
     if upper == lower:
-        return "\x1b[0m " if upper < 0 else f"\x1b[48;5;{upper}m "
+        return "\x1b[0m " if upper < 0 else f"\x1b[38;5;{upper};48;5;{upper}m█"
     if upper < 0:
         return f"\x1b[0;38;5;{lower}m▄"
     return f"\x1b[0;38;5;{upper}m▀" if lower < 0 else f"\x1b[38;5;{upper};48;5;{lower}m▀"

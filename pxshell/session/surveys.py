@@ -99,13 +99,17 @@ class Surveys:
             known = held.ranks if held else EMPTY
             answered[key] = Answered(known | message.ranks, data, message.buffers)
         if not is_quiet:
-            self._show([replace(fault, ranks=ranks) for fault, ranks in faults.items()])
+            self._show([_of(ranks, fault) for fault, ranks in faults.items()])
             self._show([*(Missing(lost, why) for lost, why in request.account.missing), *silent])
         return list(answered.values())
 
     def _show(self, faults: Sequence[Failure | Refusal | Missing]) -> None:
         for fault in faults:
             self._desk.show(fault)
+
+
+def _of(ranks: RankSet, fault: Failure | Refusal) -> Failure | Refusal:
+    return replace(fault, ranks=ranks) if isinstance(fault, Failure) else Refusal(ranks, f"{ranks}: {fault.why}")
 
 
 def _fault(content: Mapping[str, Any]) -> Failure | Refusal:

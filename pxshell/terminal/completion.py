@@ -24,7 +24,9 @@ _VERBS = {
 }
 _MAGIC_NAME = re.compile(r"(%{1,2})(\w*)")
 _FIRST_LINE = re.compile(r"%%px\b[^\n]*\n")
-_ONE_LINE = re.compile(r"%px\b\s*(?:(?:-t|-o|--timeout)\s+\S+\s+|(?:-a|--peek|--local|--)\s+)*")
+_ONE_LINE = re.compile(
+    r"%px(?:diff|plot)?\b\s*(?:(?:-t|-o|--timeout|--rtol|--atol|--grid)\s+\S+\s+|(?:-a|--peek|--local|--all|--)\s+)*"
+)
 _Words = tuple[str, Iterable[str]]
 _LOCAL = re.compile(r"%local\s|%%local[^\n]*\n")
 

@@ -123,7 +123,7 @@ def test_colours_draw_what_the_shades_do(rows):
     bare = re.sub(r"\x1b\[[\d;]*m", "", to_ansi(one, WORLD, 60)).splitlines()
     shades = to_plain(one, WORLD, 60).splitlines()
     assert len(bare) == len(shades)
-    assert all(set(line) <= set(" ▀▄") for line in bare[2:-1])
+    assert all(set(line) <= set(" ▀▄█") for line in bare[2:-1])
 
 
 def test_a_plot_and_a_comparison_are_json():

@@ -5,6 +5,7 @@ import pytest
 
 from pxshell.errors import UsageError
 from pxshell.session import Side, Tolerance
+from pxshell.testing.scripted import Said
 
 
 @pytest.fixture
@@ -131,6 +132,25 @@ def test_ranks_that_raise_are_shown_and_the_others_compared(stage, compare):
     )
     stage.on_values({}, {}, {}, {})
     assert stage.session.compare(Side("x", stage.session.world)) is None
+
+
+def test_ranks_that_refuse_or_are_gone_are_named_once(stage, compare):
+    """P3: a stale pause, a rank that died; the others are compared."""
+    stage.on_values(*[{"x": 1}] * 4)
+    whole = stage.client._table["px_survey_request"]
+
+    def survey(asked):
+        yield from (one for one in whole(asked) if one.ranks in {"0", "3"})
+        yield Said("px_survey_reply", {"status": "refused", "why": "stale: it is not paused any more"}, "1")
+        yield Said("px_missing", {"why": "killed by signal 9"}, "2")
+
+    stage.client.on("px_survey_request", survey)
+    assert compare("x") == (
+        "not run: 1: stale: it is not paused any more\n[2]  no answer: killed by signal 9\n[0,3]  @a  1\nequal on all\n"
+    )
+    stage.client.set_state("2", activity="ended", liveness="dead", exit=-9)
+    stage.shown()
+    assert compare("x").startswith("not run: 2 ended: signal 9 (KILL).")
 
 
 def test_a_running_script_is_looked_at_only_when_asked_to(stage, compare):

@@ -73,6 +73,7 @@ def test_code_after_px_is_completed_as_code(client, complete):
     assert [(one.text, one.start_position) for one in found] == [("rank", -2)]
     complete("%%px -a\nx = ra")
     assert client.asked[1].content == {"code": "x = ra", "cursor_pos": 6}
+    assert complete("%pxdiff --rtol 1e-3 --peek ra") == complete("%pxplot ra") == complete("ra")
 
 
 def test_local_code_is_completed_here(client, complete):
