@@ -1,7 +1,8 @@
 """The pauser: stops the main thread in user code, serves there, and lets it go on as if nothing had been.
 
 Who runs what. `request`, `resume`, `cancel`, `tick` and the properties are for any thread (the control thread of an
-engine). `breakpoint_here`, `begin_user_code`, `end_user_code`, `install_signal` and `close` are for the main thread.
+engine). `breakpoint_here`, `expect_user_code`, `begin_user_code`, `end_user_code`, `install_signal` and `close` are for the
+main thread.
 Private methods whose comment says so are entered by the interpreter in the main thread, between any two bytecodes.
 
 One lock guards the state. The main thread marks that it is inside before it takes the lock, because a pending call or a
@@ -145,9 +146,14 @@ class Pauser:
 
     # -- main thread
 
+    def expect_user_code(self) -> None:
+        """Say that a script will begin: a request that comes before stops it at its first line."""
+        self._locked(self._machine.expect)
+
     def begin_user_code(self) -> None:
         """Say that a script or a cell begins. Nests."""
-        self._locked(self._machine.begin)
+        if self._locked(self._machine.begin):
+            call_in_main(self._arm)
 
     def end_user_code(self) -> None:
         """Say that it has ended; a request that has not stopped it is answered `Idle`."""

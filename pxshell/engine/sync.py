@@ -24,18 +24,25 @@ _NESTED = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp
 
 @dataclass(frozen=True)
 class SyncCondition:
-    """Stop at the first line of a function at which the value of an expression has reached the target."""
+    """Stop at the first line of a function at which the value of an expression has reached the target.
+
+    Without a target any value will do; without a function every one that assigns what the expression reads is meant:
+    that is for a program that has not begun yet.
+    """
 
     expression: str
-    target: float
-    file: str
-    function: str
+    target: float | None
+    file: str = ""
+    function: str = ""
 
     def __post_init__(self) -> None:
         _compiled(self.expression)
 
     def is_about(self, code: CodeType) -> bool:
         """Tell whether lines of this code are where to look."""
+        if not self.function:
+            reads = _reads(self.expression)
+            return bool(_assigned(code) & (reads.names | reads.attributes))
         return code.co_qualname == self.function and code.co_filename == self.file
 
     def value_in(self, frame: FrameType) -> float | None:
@@ -52,7 +59,7 @@ class SyncCondition:
 
     def is_reached(self, value: float | None) -> bool:
         """Tell whether a value has reached the target."""
-        return value is not None and value >= self.target
+        return value is not None and (self.target is None or value >= self.target)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,12 +33,16 @@ class Session:
         client: The connection; it stays the caller's and is not closed by `close`.
         display: Where events are shown.
         config: Settings, shared with `%pxconfig`.
+        holds_start: The ranks wait for us: their script starts with the first thing that is asked of them. A pause is
+            armed before, so that it stops the very first line.
     """
 
-    def __init__(self, client: ClientPort, display: Display, config: Config | None = None) -> None:
+    def __init__(
+        self, client: ClientPort, display: Display, config: Config | None = None, *, holds_start: bool = False
+    ) -> None:
         self.client = client
         self.config = config or Config()
-        self._desk = Desk(client, display, self.config)
+        self._desk = Desk(client, display, self.config, holds_start=holds_start)
         self._asks = Asks(self._desk)
         self._cells = Cells(self._desk, self._asks)
         self._pausing = Pausing(self._desk)
@@ -85,6 +89,10 @@ class Session:
         self._desk.say(self._desk.focus.describe())
         return self.focus
 
+    def start_script(self) -> None:
+        """Let the script start now, if the ranks wait for this session with it."""
+        self._desk.start.let_go()
+
     # Cells.
 
     def run_cell(
@@ -117,6 +125,7 @@ class Session:
             store: Keep the code in the ranks' history.
             unfolded: Show each rank's answer by itself.
         """
+        self.start_script()
         return self._cells.run(
             code,
             self.focus if targets is None else targets,
@@ -166,6 +175,7 @@ class Session:
 
     def resume(self, ranks: RankSet | None = None) -> RankSet:
         """Let ranks go on; None is every rank that a pause holds, whatever the focus. Returns those that went on."""
+        self.start_script()
         return self._pausing.resume(ranks)
 
     def signal(self, what: str, ranks: RankSet | None = None, *, yes: bool = False) -> RankSet:
@@ -174,10 +184,12 @@ class Session:
         Raises:
             UsageError: no such signal; or it would end an MPI job of which only a part is addressed, without `yes`.
         """
+        self.start_script()
         return send_signal(self._desk, what, self.focus if ranks is None else ranks, yes=yes)
 
     def restart(self) -> RankSet:
         """Start all ranks anew: same numbers, next epoch; focus and names stay."""
+        self.start_script()
         return self._looking.restart()
 
     # Data.
@@ -188,16 +200,19 @@ class Session:
         Raises:
             UsageError: a value cannot be pickled.
         """
+        self.start_script()
         return self._data.push(values, self.focus if ranks is None else ranks)
 
     def pull(self, expression: str, ranks: RankSet | None = None, *, peek: bool = False) -> dict[int, Any]:
         """Return the value of an expression on each rank; failures are shown."""
+        self.start_script()
         return self._data.pull(expression, self.focus if ranks is None else ranks, peek=peek)
 
     def apply(
         self, function: Callable[..., Any], *args: Any, ranks: RankSet | None = None, **kwargs: Any
     ) -> dict[int, Any]:
         """Call a function on ranks and return what it returned on each; failures are shown."""
+        self.start_script()
         return self._data.apply(function, args, kwargs, self.focus if ranks is None else ranks)
 
     # Looking.
@@ -208,14 +223,17 @@ class Session:
 
     def inspect(self, code: str, position: int, *, detail: int = 0, timeout: float = 1.0) -> dict[str, Any]:
         """Return the inspect_reply of the first rank of the focus that finds something."""
+        self.start_script()
         return self._looking.inspect(code, position, detail, timeout)
 
     def log(self, rank: int | None = None, *, size: int = 65536) -> str:
         """Return the end of a rank's log, at most `size` bytes; None is the first rank of the focus."""
+        self.start_script()
         return self._looking.log(self.focus.first if rank is None else rank, size)
 
     def status(self) -> States:
         """Return the states of all ranks, folded."""
+        self.start_script()
         return states_of(self.client)
 
     # What the face draws itself.

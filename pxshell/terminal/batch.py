@@ -29,6 +29,7 @@ def run_cells(
     keep_going: bool = False,
     out: TextIO | None = None,
     afterwards: Callable[[], int] | None = None,
+    starts_script: bool = False,
 ) -> int:
     """Run cells and return the exit status of the worst rank: 0 is well, 1 an error, a refusal or a missing rank.
 
@@ -41,15 +42,24 @@ def run_cells(
         keep_going: Run the next cell although one has failed.
         out: Where answers go; stdout by default.
         afterwards: Called when the cells are done, while what the script says is still shown; its status counts too.
+        starts_script: The ranks wait for us with their script. It begins with the first cell that is about more than
+            what follows (`%pxfocus`, `%pxconfig`); a pause is armed before its first line.
     """
     display = _Display(client, out or sys.stdout, as_json=json)
     worst = 0
-    with Session(client, display, Config(live=False)) as session, _Here(session, display) as here:
+    config = Config(live=False)
+    with (
+        Session(client, display, config, holds_start=starts_script) as session,
+        _Here(session, display) as here,
+    ):
         runner = CellRunner(session, display, here.run, display.page)
-        for cell in cells:
-            worst = max(worst, runner.run(cell))
-            if here.has_left or (worst and not keep_going):
-                break
+        try:
+            for cell in cells:
+                worst = max(worst, runner.run(cell))
+                if here.has_left or (worst and not keep_going):
+                    break
+        finally:
+            session.start_script()
         return max(worst, afterwards()) if afterwards is not None else worst
 
 
@@ -116,6 +126,8 @@ class _Here:
 
             self._display.page(help_text())
             return 0
+        if not text.lstrip().startswith("%px"):
+            self._session.start_script()  # a magic of ours starts it itself, when it needs it
         shell = self._shell or self._made()
         self._holder.has_failed = False
         code = without_local(text)

@@ -102,3 +102,37 @@ def test_inspection_and_help_are_printed(run, client):
     client.on("inspect_request", lambda asked: [Said("inspect_reply", found)])
     assert run("u?") == (0, "Docstring: u\n")
     assert "%pxfocus" in run("?px")[1]
+
+
+def test_a_script_starts_with_the_first_thing_that_is_asked_of_it(run, client):
+    """What sets something here only, as a focus, does not start it; whatever follows does, before it."""
+    run("%pxfocus 0", "rank", starts_script=True)
+    assert [one.type for one in client.asked][:2] == ["px_start_request", "execute_request"]
+
+
+def test_a_script_starts_before_code_that_runs_here(run, client):
+    """`%local time.sleep(2)` lets it run for two seconds."""
+    client.on("px_start_request", lambda asked: [Said("px_start_reply", {"status": "ok"})])
+    run("%local import builtins", starts_script=True)
+    assert [one.type for one in client.asked] == ["px_start_request"]
+
+
+def test_a_script_starts_when_every_cell_was_refused(run, client):
+    """The front end leaves, and the ranks go on."""
+    client.on("px_start_request", lambda asked: [Said("px_start_reply", {"status": "ok"})])
+    assert run("%pxfocus 9", starts_script=True)[0] == 1
+    assert [one.type for one in client.asked] == ["px_start_request"]
+
+
+def test_a_first_cell_that_pauses_is_armed_before_the_script_starts(run, client):
+    """Design 9: user code starts only when the first cell is armed."""
+    client.set_state("0-1", activity="starting")
+
+    def started(asked):
+        yield Said("px_start_reply", {"status": "ok"})
+        client.set_state("0-1", activity="paused", cell="run", pause="p", file="sim.py", line=1)
+
+    client.on("px_pause_request", lambda asked: [Said("px_pause_reply", {"outcome": "pending"})])
+    client.on("px_start_request", started)
+    assert run("%pxsignal pause", starts_script=True)[0] == 0
+    assert [one.type for one in client.asked][:2] == ["px_pause_request", "px_start_request"]
