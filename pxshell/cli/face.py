@@ -27,8 +27,8 @@ def open_face(cluster: Cluster, *, was_started: bool) -> int:
 def run_cells(client: Client, args: argparse.Namespace, *, starts_script: bool = False, waits: bool = False) -> int:
     """Run the cells of `-c` and return the status of the worst rank.
 
-    With `starts_script` the ranks wait for us: their script begins with the first cell, which may pause it. With `waits` we stay
-    until it has ended, and its exit status counts too.
+    With `starts_script` the ranks wait for us: their script begins with the first cell, which may pause it. With
+    `waits` we stay until it has ended, and its exit status counts too.
     """
     from pxshell.terminal import run_cells as run_batch
 

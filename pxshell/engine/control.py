@@ -252,7 +252,7 @@ class Control:
     def _probe(self, message: Message, request: Request) -> dict[str, Any]:
         found = self._pauser.probe(str(message.data()["expression"]))
         if found.value is None or found.place is None:
-            return {"status": "error", "why": found.error or "it has no value"}
+            return {"status": "error", "why": found.error or "it has no value", "hopeless": found.is_hopeless}
         others = [[one.place.file, one.place.line, one.place.function, one.value] for one in found.candidates[1:]]
         place = {"file": found.place.file, "line": found.place.line, "function": found.place.function}
         return {"status": "ok", "value": found.value, "others": others} | place

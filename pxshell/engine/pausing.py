@@ -1,9 +1,9 @@
 """The pauser: stops the main thread in user code, serves there, and lets it go on as if nothing had been.
 
 Who runs what. `request`, `resume`, `cancel`, `tick` and the properties are for any thread (the control thread of an
-engine). `breakpoint_here`, `expect_user_code`, `begin_user_code`, `end_user_code`, `install_signal` and `close` are for the
-main thread.
-Private methods whose comment says so are entered by the interpreter in the main thread, between any two bytecodes.
+engine). `breakpoint_here`, `expect_user_code`, `begin_user_code`, `end_user_code`, `install_signal` and `close` are for
+the main thread. Private methods whose comment says so are entered by the interpreter in the main thread, between any
+two bytecodes.
 
 One lock guards the state. The main thread marks that it is inside before it takes the lock, because a pending call or a
 signal may interrupt it there; such a visitor goes away and is called again. `on_event` and release callbacks run with

@@ -80,6 +80,8 @@ class Probe:
 
     candidates: tuple[Candidate, ...] = ()
     error: str = ""
+    #: There will be none.
+    is_hopeless: bool = False
 
     @property
     def value(self) -> float | None:
@@ -101,9 +103,18 @@ def probe(expression: str, frame: FrameType | None) -> Probe:
     frames = [f for f in user_frames(frame) if _resolves(reads, f)]
     frames.sort(key=lambda f: not _assigned(f.f_code) & (reads.names | reads.attributes))
     if not frames:
-        names = ", ".join(sorted(reads.names))
-        return Probe(error=f"{expression} has no value yet: no function that runs knows {names}")
+        return _without_value(expression, reads.names, frame)
     return _probed(expression, frames)
+
+
+def _without_value(expression: str, names: frozenset[str], frame: FrameType | None) -> Probe:
+    from pxshell.engine.mentions import unknown_name  # only for who asks in vain
+
+    unknown = unknown_name(sorted(names), frame)
+    if unknown is None:
+        return Probe(error=f"{expression} has no value yet: no function that runs knows {', '.join(sorted(names))}")
+    hint = f" (did you mean {unknown.near}?)" if unknown.near else ""
+    return Probe(error=f"no code of the program mentions {unknown.name}{hint}", is_hopeless=True)
 
 
 def _probed(expression: str, frames: list[FrameType]) -> Probe:

@@ -212,8 +212,9 @@ class Pausing:
     def _show_progress(self, machine: SyncPause, expression: str) -> None:
         waiting = _union(ranks for ranks, _ in machine.missing)
         if waiting:
-            where = f"({expression}: {machine.missing[0][1]})"
-            self._desk.progress(Progress(machine.ranks - waiting, waiting, where))
+            why = machine.missing[0][1]
+            lasting = f"pause --sync {expression} waits for {waiting}: {why}"
+            self._desk.progress(Progress(machine.ranks - waiting, waiting, f"({expression}: {why})", lasting=lasting))
 
     # Resume.
 
@@ -275,7 +276,8 @@ def _is_other(content: Mapping[str, Any]) -> bool:
 
 def _probed(ranks: RankSet, content: Mapping[str, Any]) -> Probed:
     if content.get("status") != "ok":
-        return Probed(ranks, why=clean(str(content.get("why") or "it has no value")))
+        why = clean(str(content.get("why") or "it has no value"))
+        return Probed(ranks, why=why, is_hopeless=bool(content.get("hopeless")))
     others = tuple((str(file), str(function), value) for file, _, function, value in content.get("others") or ())
     file, function = str(content.get("file", "")), str(content.get("function", ""))
     return Probed(ranks, content.get("value"), file, function, others=others)

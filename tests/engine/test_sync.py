@@ -140,3 +140,13 @@ def test_without_a_function_every_one_that_assigns_the_name_is_meant():
     assert not condition.is_about(reads.__code__)
     assert condition.is_reached(condition.value_in(frame))
     assert not condition.is_reached(None)
+
+
+def test_a_name_that_the_program_does_not_mention_is_hopeless(monkeypatch):
+    """P10: said at once, with a hint; no frame knows the name."""
+    from pxshell.engine import mentions
+
+    monkeypatch.setattr(mentions, "unknown_name", lambda names, frame: mentions.Unknown(names[0], "step"))
+    found = probe("stpe", here())
+    assert (found.is_hopeless, found.value) == (True, None)
+    assert found.error == "no code of the program mentions stpe (did you mean step?)"
