@@ -14,6 +14,7 @@ from pxshell.session import Config, Session
 from pxshell.session.ports import ClientPort
 from pxshell.terminal.cells import CellRunner
 from pxshell.terminal.routing import without_local
+from pxshell.terminal.unfinished import unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,13 +54,19 @@ def run_cells(
         _Here(session, display) as here,
     ):
         runner = CellRunner(session, display, here.run, display.page)
+        failed = 0
         try:
-            for cell in cells:
+            for number, cell in enumerate(cells, 1):
                 worst = max(worst, runner.run(cell))
-                if here.has_left or (worst and not keep_going):
+                if here.has_left:
+                    break
+                if worst and not keep_going:
+                    failed = number
                     break
         finally:
             session.start_script()
+        if (left := unfinished(session, failed=failed, cells=len(cells), waits=afterwards is not None)) is not None:
+            display.show(left)
         return max(worst, afterwards()) if afterwards is not None else worst
 
 
@@ -70,6 +77,7 @@ class _Display:
         self._client = client
         self._out = out
         self.as_json = as_json
+        self._lasting = ""
 
     def show(self, event: Event) -> None:
         """Write an event."""
@@ -81,7 +89,11 @@ class _Display:
         self._write(renderer_for(stream)(event, self._client.ranks, shutil.get_terminal_size().columns), stream)
 
     def progress(self, progress: Progress | None) -> None:
-        """Say nothing: there is no line that could be taken back."""
+        """Say once what a pause waits for; nothing else: there is no line that could be taken back."""
+        lasting = progress.lasting if progress is not None else ""
+        if lasting and lasting != self._lasting:
+            self.show(Notice("info", lasting))
+        self._lasting = lasting
 
     def ask(self, prompt: str, *, password: bool = False) -> str:
         """Answer for nobody: a rank that asks finds the end of its input."""
