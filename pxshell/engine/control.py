@@ -12,6 +12,7 @@ from pxshell.engine.activity import ActivityReport
 from pxshell.engine.aside import Aside
 from pxshell.engine.error_text import text_of
 from pxshell.engine.interrupts import Interrupts
+from pxshell.engine.limits import limits
 from pxshell.engine.looking import Looking
 from pxshell.engine.outbox import Outbox, Request
 from pxshell.engine.pause_answers import PauseAnswers
@@ -91,6 +92,7 @@ class Control:
             "px_probe_request": self._probe,
             "px_peek_request": self._peek,
             "px_stacks_request": self._stacks,
+            "px_limits_request": self._limits,
             "complete_request": self._complete,
             "inspect_request": self._inspect,
             "interrupt_request": self._interrupt,
@@ -266,6 +268,9 @@ class Control:
     def _stacks(self, message: Message, request: Request) -> dict[str, Any]:
         entries = stack(self._main_ident, full=bool(message.data().get("full")))
         return {"status": "ok", "entries": [[one.file, one.line, one.function, one.is_user] for one in entries]}
+
+    def _limits(self, message: Message, request: Request) -> dict[str, Any]:
+        return {"status": "ok", "limits": limits()}
 
     def _complete(self, message: Message, request: Request) -> dict[str, Any]:
         return self._looking.complete(message.data(), self._namespace(), self._runner.shell)

@@ -14,6 +14,7 @@ from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.events import Progress
 from pxshell.session.answers import clean
 from pxshell.session.desk import Desk
+from pxshell.session.limits import Limits
 from pxshell.session.standing import Standing, standing_text
 from pxshell.session.sync import Arm, Cancel, Command, Phase, Probe, Probed, Stop, SyncPause
 from pxshell.session.syntax import is_single_expression
@@ -43,8 +44,9 @@ class PauseOutcome:
 class Pausing:
     """Pauses and resumes ranks; for the face's thread."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, limits: Limits) -> None:
         self._desk = desk
+        self._limits = limits
         self._look_at = 0.0
 
     def pause(self, ranks: RankSet | None, *, sync: str | None, deadline: float | None) -> PauseOutcome:
@@ -82,6 +84,7 @@ class Pausing:
         self._wait_states(lambda: told <= self._standing(ranks), limit - (time.monotonic() - started))
         standing = self._looked_at(ranks, request.replies(), request.account.missing)
         self._desk.say(standing_text(standing, time.monotonic() - started))
+        self._limits.name(standing.all_paused | standing.held)
         return PauseOutcome(pause, standing.all_paused, standing.held)
 
     def _standing(self, ranks: RankSet) -> RankSet:
@@ -135,6 +138,7 @@ class Pausing:
         self._desk.sync_expression = expression
         text = standing_text(Standing.synchronised(ranks, machine.stop, expression), time.monotonic() - started)
         self._desk.say(text)
+        self._limits.name(ranks)
         return PauseOutcome(machine.pause, ranks, stop=machine.stop)
 
     def _drive(self, machine: SyncPause, expression: str, deadline: float) -> None:

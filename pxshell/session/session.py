@@ -13,6 +13,7 @@ from pxshell.session.cells import CellOutcome, Cells
 from pxshell.session.config import Config
 from pxshell.session.data import Data
 from pxshell.session.desk import Desk
+from pxshell.session.limits import Limits
 from pxshell.session.looking import Looking
 from pxshell.session.notices import Notices
 from pxshell.session.pausing import PauseOutcome, Pausing
@@ -45,10 +46,11 @@ class Session:
         self._desk = Desk(client, display, self.config, holds_start=holds_start)
         self._asks = Asks(self._desk)
         self._cells = Cells(self._desk, self._asks)
-        self._pausing = Pausing(self._desk)
+        self._limits = Limits(self._desk)
+        self._pausing = Pausing(self._desk, self._limits)
         self._data = Data(self._desk)
         self._looking = Looking(self._desk)
-        self._notices = Notices(self._desk, self._asks)
+        self._notices = Notices(self._desk, self._asks, self._limits)
 
     # Who is addressed.
 

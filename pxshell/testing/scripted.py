@@ -145,7 +145,9 @@ class ScriptedClient:
         #: What was told without an answer: type, content, ranks.
         self.told: list[tuple[str, dict[str, Any], RankSet]] = []
         self.is_closed = False
-        self._table: dict[str, Answer] = {}
+        # Every first pause asks for it.
+        no_limits = replies("px_limits_reply", (None, {"status": "ok", "limits": []}))
+        self._table: dict[str, Answer] = {"px_limits_request": no_limits}
         self._subscribers: list[OnMessage] = []
         self._numbers = itertools.count(1)
 
