@@ -61,6 +61,7 @@ class Controller:
         self._answers: dict[str, Callable[[Peer, Message], None]] = {
             "px_status_request": self._status,
             "px_attend_request": self._attend,
+            "px_restart_request": self._restart,
             "px_stop_request": self._stop,
         }
 
@@ -198,6 +199,9 @@ class Controller:
             part = left & ranks & self._pending.alive
             if part and self.server.send(node, message if part == message.ranks else message.with_ranks(part)):
                 left -= part
+        self._say_missing(message, left)
+
+    def _say_missing(self, message: Message, left: RankSet) -> None:
         for part, state in list(self.states.among(left)):
             self._missing(message, part, state.why or f"it is {state.liveness}", str(state.liveness))
             left -= part
@@ -234,6 +238,15 @@ class Controller:
         for node in self._nodes:
             self.server.send(node, message.with_ranks(self._nodes[node]))
         self._maybe_finish()
+
+    def _restart(self, client: Peer, message: Message) -> None:
+        """Tell the nodes, whatever their ranks are: a world of which nobody lives is started anew like another."""
+        self._pending.begin(message, message.ranks)
+        left = message.ranks
+        for node, ranks in self._nodes.items():
+            if ranks and self.server.send(node, message.with_ranks(ranks)):
+                left -= ranks
+        self._say_missing(message, left)
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
