@@ -12,8 +12,8 @@ from pxshell.ranks import EMPTY
 from pxshell.render import Event, Notice, Progress, Text, renderer_for, to_json
 from pxshell.session import Config, Session
 from pxshell.session.ports import ClientPort
+from pxshell.session.routing import without_local
 from pxshell.terminal.cells import CellRunner
-from pxshell.terminal.routing import without_local
 from pxshell.terminal.unfinished import unfinished
 
 if TYPE_CHECKING:

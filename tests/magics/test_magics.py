@@ -125,6 +125,12 @@ def test_autopx_sends_every_cell_until_it_is_switched_off(magician):
     assert "a" not in magician.shell.user_ns
 
 
+def test_under_autopx_a_cell_may_change_the_focus_in_its_middle(magician):
+    magician.run("%autopx")
+    magician.run("a = 1\n%pxfocus 0\nb = 2")
+    assert magician.sent() == [("a = 1", "0-3"), ("b = 2", "0")]
+
+
 def test_in_a_shell_that_routes_cells_itself_autopx_is_its_switch(magician, monkeypatch):
     monkeypatch.setattr(magician.shell, "routes", True, raising=False)
     assert magician.run("%autopx") == "%autopx disabled\n"
