@@ -19,6 +19,7 @@ from pxshell.session.places import Placement, Words, place_cell
 from pxshell.session.results import Results
 from pxshell.session.syntax import is_single_expression, syntax_fault
 from pxshell.session.waiting import Waiting
+from pxshell.session.whereabouts import ways_out, whereabouts
 
 if TYPE_CHECKING:
     from pxshell.session.data import Data
@@ -159,7 +160,7 @@ class Cells:
         try:
             is_done = self._wait_until(flight, deadline)
         except KeyboardInterrupt:
-            is_done = self._interrupt(flight)
+            is_done = self._interrupt(flight, outcome.code)
         else:
             if not is_done:
                 self._say_left(flight, f"not done within {timeout:g} s")
@@ -182,7 +183,7 @@ class Cells:
             waiting.end()
         return True
 
-    def _interrupt(self, flight: Flight) -> bool:
+    def _interrupt(self, flight: Flight, code: str) -> bool:
         """Interrupt the ranks that still run the cell, and wait a little; a second Ctrl-C leaves them running."""
         assert flight.request is not None
         pending = flight.request.account.pending
@@ -191,18 +192,27 @@ class Cells:
             self._desk.client.request("interrupt_request", {"cell": flight.request.id}, pending)
             if self._wait_until(flight, time.monotonic() + limit):
                 return True
-            self._say_left(flight, f"not interrupted within {limit:g} s, for it waits in C", is_stuck=True)
+            self._say_stuck(flight, f"not interrupted within {limit:g} s, for it waits in C", code)
         except KeyboardInterrupt:
-            self._say_left(flight, "left", is_stuck=True)
+            self._say_stuck(flight, "left", code)
         return False
 
-    def _say_left(self, flight: Flight, why: str, *, is_stuck: bool = False) -> None:
+    def _say_left(self, flight: Flight, why: str, where: str = "", ways: str = "") -> None:
         assert flight.request is not None
         pending = flight.request.account.pending
         runs = "runs" if len(pending) == 1 else "run"
-        text = f"cell {flight.cell} {why}: {pending} {runs} on.  See: %pxresult {flight.cell}"
-        # A rank that waits in MPI for a message that nobody sends is freed by nothing else.
-        self._desk.say(f"{text}   Start anew: %pxrestart" if is_stuck else text, "warning", pending)
+        text = f"cell {flight.cell} {why}: {pending} {runs} on{where}.  See: %pxresult {flight.cell}"
+        self._desk.say(f"{text}   {ways}" if ways else text, "warning", pending)
+
+    def _say_stuck(self, flight: Flight, why: str, code: str) -> None:
+        """Say where ranks are that an interrupt has not freed, and what frees them."""
+        assert flight.request is not None
+        pending = flight.request.account.pending
+        try:
+            where = whereabouts(self._desk, pending, flight.cell, code)
+        except KeyboardInterrupt:  # the third
+            where = ""
+        self._say_left(flight, why, where, ways_out(self._desk, pending))
 
     def _landed(self, flight: Flight, outcome: CellOutcome) -> CellOutcome:
         answers = flight.finish()
