@@ -235,6 +235,10 @@ class Cells:
 
     # Afterwards.
 
+    def has_result(self, cell: int | None) -> bool:
+        """Tell whether the answers to a cell are kept here; None for any."""
+        return cell in self._results if cell is not None else bool(self._results)
+
     def result(self, cell: int | None, *, all_groups: bool) -> CellAnswers:
         """Return the answers to a cell; see `Session.result`."""
         return replace(self._results.get(cell), all_groups=all_groups)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Self
 
+from pxshell.errors import UsageError
 from pxshell.ranks import RankSet
 from pxshell.render.display import Display
 from pxshell.render.events import CellAnswers, States
@@ -13,6 +16,7 @@ from pxshell.session.cells import CellOutcome, Cells
 from pxshell.session.config import Config
 from pxshell.session.data import Data
 from pxshell.session.desk import Desk
+from pxshell.session.history import History, PastCell, PastResult
 from pxshell.session.limits import Limits
 from pxshell.session.looking import Looking
 from pxshell.session.notices import Notices
@@ -50,6 +54,7 @@ class Session:
         self._pausing = Pausing(self._desk, self._limits)
         self._data = Data(self._desk)
         self._looking = Looking(self._desk)
+        self._history = History(self._desk)
         self._notices = Notices(self._desk, self._asks, self._limits)
 
     # Who is addressed.
@@ -148,10 +153,47 @@ class Session:
     def result(self, cell: int | None = None, *, all_groups: bool = False) -> CellAnswers:
         """Return the answers to a cell as far as they have come; None is the last cell.
 
+        A cell that this session has not run, or does not keep any more, is that of another one; which, is said.
+
         Raises:
             UsageError: no such cell is kept.
         """
-        return self._cells.result(cell, all_groups=all_groups)
+        if self._cells.has_result(cell):
+            return self._cells.result(cell, all_groups=all_groups)
+        found = self._history.answers(cell=cell) if cell is not None else self._last_of_all()
+        if found is None:
+            return self._cells.result(cell, all_groups=all_groups)  # which says what there is
+        return self._shown_past(found, all_groups=all_groups)
+
+    def _last_of_all(self) -> PastResult | None:
+        last = self._history.last(1)
+        return self._history.answers(number=last[0].number) if last else None
+
+    def past_result(self, number: int, *, all_groups: bool = False) -> CellAnswers:
+        """Return the answers to a cell of the cluster's history, whoever ran it.
+
+        Raises:
+            UsageError: it is not kept.
+        """
+        found = self._history.answers(number=number)
+        if found is None:
+            raise UsageError(f"h{number} is not kept; see what there is: %pxresult --list")
+        return self._shown_past(found, all_groups=all_groups)
+
+    def _shown_past(self, found: PastResult, *, all_groups: bool) -> CellAnswers:
+        """Say which cell it is, show what it printed, and return what was answered."""
+        past = found.cell
+        when = time.strftime("%H:%M:%S", time.localtime(past.time))
+        cut = f"; {past.cut} bytes of output left out, see %pxlog" if past.cut else ""
+        whose = "this session" if past.is_own else "another session"
+        self._desk.say(f"h{past.number}: cell {past.cell} of {whose}, {when}, on {past.ranks}{cut}")
+        for event in found.output:
+            self._desk.show(event)
+        return replace(found.answers, all_groups=all_groups)
+
+    def history(self, count: int = 20) -> list[PastCell]:
+        """Return the last cells that were run in this cluster, by whomever, the newest last."""
+        return self._history.last(count)
 
     def answer_asks(self) -> None:
         """Ask the user what scripts and detached cells have asked with `input()`; call it before each prompt."""

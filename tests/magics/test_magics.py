@@ -37,7 +37,7 @@ CASES = [
     ("%pxsignal INT 3", [], "%pxsignal INT takes no '3'; ranks: -t RANKS\n"),
     ("%pxstatus", [], "cluster calm-fox, 4 ranks\n[0-3]  idle\n"),
     ("%pxresult", [], "no cell has run in this session; run one: %px CODE\n"),
-    ("%pxresult now", [], "'now' is no number of a cell: %pxresult [CELL] [--all]\n"),
+    ("%pxresult now", [], "'now' is no number of a cell: %pxresult [CELL | h12] [--all] | --list\n"),
     ("%pxlog x", [], "'x' is no rank: %pxlog 3\n"),
     ("%pxlog 9", [], "there is no rank 9; there are 0-3\n"),
     ("%pxconfig --colour", [], None),
