@@ -12,26 +12,38 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from pxshell.protocol.message import Message
+from pxshell.protocol.outlet import CUTTABLE
 from pxshell.protocol.pending import is_reply
 
 if TYPE_CHECKING:
     from pxshell.controller.store import Store
 
-__all__ = ["History"]
+__all__ = ["MAX_TEXT", "History"]
 
 _log = logging.getLogger(__name__)
 
+#: Bytes of text and pictures that one cell keeps; what comes after is counted, and is in the logs of the ranks.
+MAX_TEXT = 1024 * 1024
 #: Bytes that may wait for the disk; replies are taken all the same, so that no cell seems to run for ever.
 _MAX_WAITING = 32 * 1024 * 1024
 #: Cells whose later answers are still taken.
 _REMEMBERED = 1000
 #: Seconds that the last writes may take at the end.
 _LAST_WRITES_S = 2.0
+
+
+@dataclass(slots=True)
+class _Cell:
+    """Bytes of text that came for a cell, and bytes that were left out and are not written yet."""
+
+    text: int = 0
+    cut: int = 0
 
 
 class History:
@@ -45,7 +57,7 @@ class History:
     def __init__(self, loop: asyncio.AbstractEventLoop, path: Path) -> None:
         self._loop = loop
         self._path = path
-        self._ids: OrderedDict[str, None] = OrderedDict()
+        self._cells: OrderedDict[str, _Cell] = OrderedDict()
         self._waiting = 0
         # Filled by the loop, emptied by the thread.
         self._queue: SimpleQueue[tuple[Callable[[Store], None], int] | None] = SimpleQueue()
@@ -64,16 +76,35 @@ class History:
         """A cell goes down to its ranks."""
         if request.type != "execute_request":
             return
-        self._ids[request.id] = None
-        while len(self._ids) > _REMEMBERED:
-            self._ids.popitem(last=False)
+        self._cells.setdefault(request.id, _Cell())
+        while len(self._cells) > _REMEMBERED:
+            self._cells.popitem(last=False)
         now = time.time()
         self._put(lambda store: _begin(store, request, now), request.size)
 
     def said(self, message: Message) -> None:
         """Something goes up to clients; what belongs to a cell is kept."""
-        if message.parent in self._ids and (is_reply(message) or self._waiting + message.size <= _MAX_WAITING):
-            self._put(lambda store: store.add(message), message.size)
+        cell = self._cells.get(message.parent)
+        if cell is None:
+            return
+        if not is_reply(message) and self._is_too_much(cell, message):
+            cell.cut += message.size
+            return
+        self._write_cut(message.parent, cell)
+        self._put(lambda store: store.add(message), message.size)
+
+    def _is_too_much(self, cell: _Cell, message: Message) -> bool:
+        """Tell whether a message is left out; a flood costs no more than this, and after a gap no more text follows."""
+        if message.type in CUTTABLE:
+            cell.text += message.size
+            if cell.text > MAX_TEXT:
+                return True
+        return self._waiting + message.size > _MAX_WAITING
+
+    def _write_cut(self, request: str, cell: _Cell) -> None:
+        cut, cell.cut = cell.cut, 0
+        if cut:
+            self._put(lambda store: store.cut(request, cut), 0)
 
     def _put(self, task: Callable[[Store], None], size: int) -> None:
         self._waiting += size
@@ -87,8 +118,10 @@ class History:
 
         if self._fault:
             answer({"status": "error", "why": self._fault})
-        else:
-            self._put(task, 0)
+            return
+        for request, cell in self._cells.items():
+            self._write_cut(request, cell)
+        self._put(task, 0)
 
     def _written(self, size: int) -> None:
         self._waiting -= size

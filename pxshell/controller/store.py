@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from pxshell.protocol.message import Message
-from pxshell.protocol.outlet import CUTTABLE, extent_of
 from pxshell.protocol.pending import is_reply
 from pxshell.ranks import RankSet
 
@@ -20,11 +19,8 @@ __all__ = ["MAX_BYTES", "MAX_CELLS", "MAX_CELL_BYTES", "Store"]
 MAX_CELLS = 1000
 #: Bytes of all answers that are kept; the cells of the oldest go first, the last one always stays.
 MAX_BYTES = 64 * 1024 * 1024
-#: Bytes of text and pictures that one cell keeps; what comes after is counted, and is in the logs of the ranks.
-MAX_CELL_BYTES = 1024 * 1024
-
-#: Bytes that it keeps beside its replies: its values and errors come after the text.
-_MAX_BESIDE_REPLIES = 4 * MAX_CELL_BYTES
+#: Bytes of text, values and errors that one cell keeps beside its replies; what comes after is counted.
+MAX_CELL_BYTES = 4 * 1024 * 1024
 
 _SCHEMA = """
 PRAGMA journal_mode = MEMORY;
@@ -32,12 +28,12 @@ PRAGMA synchronous = OFF;
 CREATE TABLE IF NOT EXISTS cells (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, client TEXT, cell INTEGER, code TEXT, ranks TEXT,
     time REAL, answered TEXT DEFAULT '', failed TEXT DEFAULT '', size INTEGER DEFAULT 0,
-    cut_bytes INTEGER DEFAULT 0, cut_lines INTEGER DEFAULT 0
+    cut_bytes INTEGER DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS messages (number INTEGER, message BLOB);
 CREATE INDEX IF NOT EXISTS messages_of ON messages (number);
 """
-_COLUMNS = ("number", "id", "client", "cell", "code", "ranks", "time", "answered", "failed", "cut_bytes", "cut_lines")
+_COLUMNS = ("number", "id", "client", "cell", "code", "ranks", "time", "answered", "failed", "cut_bytes")
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM cells"  # noqa: S608 - names of ours
 _frames = msgspec.msgpack.Encoder()
 
@@ -77,15 +73,14 @@ class Store:
 
     def add(self, message: Message) -> None:
         """Keep what was said for a cell; of a cell that is not kept, or of a full one, nothing but its replies."""
-        query = "SELECT number, size, cut_bytes FROM cells WHERE id = ?"
-        found = self._db.execute(query, (message.parent,)).fetchone()
+        found = self._db.execute("SELECT number, size FROM cells WHERE id = ?", (message.parent,)).fetchone()
         if found is None:
             return
-        number, size, cut = found
+        number, size = found
         if is_reply(message):
             self._account(number, message)
-        elif _is_too_much(message, size, cut):
-            self._cut(number, message)
+        elif size + message.size > MAX_CELL_BYTES:
+            self.cut(message.parent, message.size)
             return
         blob = _frames.encode([bytes(frame) for frame in message.to_frames()])
         self._db.execute("INSERT INTO messages VALUES (?, ?)", (number, blob))
@@ -100,12 +95,9 @@ class Store:
             update = f"UPDATE cells SET {column} = ? WHERE number = ?"  # noqa: S608 - names of ours
             self._db.execute(update, (str(before | message.ranks), number))
 
-    def _cut(self, number: int, message: Message) -> None:
-        size, lines = extent_of(message)
-        self._db.execute(
-            "UPDATE cells SET cut_bytes = cut_bytes + ?, cut_lines = cut_lines + ? WHERE number = ?",
-            (size, lines, number),
-        )
+    def cut(self, request: str, size: int) -> None:
+        """Count bytes that are left out of a cell."""
+        self._db.execute("UPDATE cells SET cut_bytes = cut_bytes + ? WHERE id = ?", (size, request))
 
     def _trim(self) -> None:
         while True:
@@ -137,10 +129,3 @@ class Store:
         """Return what was said for a cell, in order: each a msgpack list of frames."""
         rows = self._db.execute("SELECT message FROM messages WHERE number = ? ORDER BY rowid", (number,))
         return [row[0] for row in rows]
-
-
-def _is_too_much(message: Message, size: int, cut: int) -> bool:
-    """Tell whether a cell that has this size leaves a message out; after the first cut it takes no more text."""
-    if message.type in CUTTABLE:
-        return cut > 0 or size + message.size > MAX_CELL_BYTES
-    return size + message.size > _MAX_BESIDE_REPLIES

@@ -85,6 +85,27 @@ def test_the_loop_does_not_wait_for_the_disk(tmp_path, monkeypatch):
     assert len(run(tmp_path, steps)["messages"]) == 3 + 1
 
 
+def test_a_flood_is_counted_and_not_written(tmp_path, monkeypatch):
+    """P7: so much text of a cell is kept; values and replies come after it, also while the cell still runs."""
+    monkeypatch.setattr(module, "MAX_TEXT", 1000)
+
+    async def steps(history):
+        history.asked(request())
+        for _ in range(100):
+            text = {"name": "stdout", "text": "x" * 300}
+            history.said(Message.make("stream", "m", text, ranks=RankSet([0]), parent="q1"))
+        running = await ask(history, number=1)
+        value = {"data": {"text/plain": "1"}}
+        history.said(Message.make("execute_result", "m", value, ranks=RankSet([0]), parent="q1"))
+        history.said(reply())
+        return running, await ask(history, number=1)
+
+    running, done = run(tmp_path, steps)
+    assert len(running["messages"]) == 3
+    assert running["cells"][0]["cut_bytes"] == done["cells"][0]["cut_bytes"] > 97 * 300
+    assert len(done["messages"]) == 5
+
+
 def test_older_cells_take_no_more_answers(tmp_path, monkeypatch):
     """P7: what is remembered has a limit too."""
     monkeypatch.setattr(module, "_REMEMBERED", 1)

@@ -11,7 +11,7 @@ from pxshell.testing.scripted import Said, replies
 
 ROW = {
     "number": 12, "id": "q1", "client": "gone", "cell": 4, "code": "print(1); rank", "ranks": "0-3", "time": 0.0,
-    "answered": "0-3", "failed": "2", "cut_bytes": 0, "cut_lines": 0,
+    "answered": "0-3", "failed": "2", "cut_bytes": 0,
 }  # fmt: skip
 
 
