@@ -1,14 +1,12 @@
-"""`%autopx`: every cell goes to the focus, but for what is for this process."""
+"""`%autopx`: every cell goes to the focus, but for what is for this process, as in pxshell's own terminal."""
 
 from __future__ import annotations
 
-import re
-
 from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["AutoPx"]
+from pxshell.session.routing import Piece, split_cell
 
-_HERE = re.compile(r"\s*(?:%{1,2}(?:px|autopx\b|local\b)|\?+%*px|px\?|(?:exit|quit)\b)")
+__all__ = ["AutoPx", "routed"]
 
 
 class AutoPx:
@@ -17,7 +15,7 @@ class AutoPx:
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
         # IPython leaves transformers with side effects out when it asks whether a cell is complete.
-        self._transform = _Above()
+        self._transform = _Routed()
 
     def toggle(self) -> bool:
         """Enable or disable; return whether it is enabled now."""
@@ -33,9 +31,24 @@ class AutoPx:
             self._shell.input_transformers_cleanup.remove(self._transform)
 
 
-class _Above:
+class _Routed:
     has_side_effects = True
 
     def __call__(self, lines: list[str]) -> list[str]:
-        text = "".join(lines)
-        return lines if not text.strip() or _HERE.match(text) else ["%%px --\n", *lines]
+        return routed(lines)
+
+
+def routed(lines: list[str]) -> list[str]:
+    """Return the lines of a cell with what is for the focus under `%px`; a cell that changes sides is cut there."""
+    pieces = split_cell("".join(lines))
+    if all(piece.is_here for piece in pieces):
+        return lines
+    if len(pieces) == 1:
+        return ["%%px --\n", *lines]
+    return [line for piece in pieces for line in _lines_of(piece)]
+
+
+def _lines_of(piece: Piece) -> list[str]:
+    if piece.is_here:
+        return f"{piece.text}\n".splitlines(keepends=True)
+    return [f"get_ipython().run_cell_magic('px', '--', {piece.text!r})\n"]

@@ -14,6 +14,7 @@ from pxshell.magics.options import PX, RESULT, leading
 from pxshell.errors import UsageError
 from pxshell.render.grouping import unfolded
 from pxshell.session import CellOutcome, Session
+from pxshell.session.history import history_lines
 
 __all__ = ["CellMagics"]
 
@@ -91,18 +92,33 @@ class CellMagics(Magics):
     @line_magic
     @says_errors
     def pxresult(self, line: str) -> None:
-        """Show the answers to a cell again: %pxresult [CELL] [--all] [-o NAME]."""
+        """Show the answers to a cell again: %pxresult [CELL | hNUMBER] [--all] [-o NAME] | --list [COUNT]."""
         options, rest = leading(line, RESULT)
         after, rest = leading(rest.partition(" ")[2], RESULT) if rest else ({}, ""), rest.partition(" ")[0]
         options |= after[0]
-        if rest and not rest.isdecimal():
-            raise UsageError(f"{rest!r} is no number of a cell: %pxresult [CELL] [--all]")
-        answers = self.holder.session.result(int(rest) if rest else None, all_groups=bool(options.get("all")))
+        digits = rest.removeprefix("h")
+        if rest and not digits.isdecimal():
+            raise UsageError(f"{rest!r} is no number of a cell: %pxresult [CELL | h12] [--all] | --list")
+        if options.get("list"):
+            self._list(int(digits or 20))
+            return
+        session, shows_all = self.holder.session, bool(options.get("all"))
+        if rest.startswith("h"):
+            answers = session.past_result(int(digits), all_groups=shows_all)
+        else:
+            answers = session.result(int(rest) if rest else None, all_groups=shows_all)
         if "out" in options:
             texts = {rank: answer.text for answer in answers.answers for rank in answer.ranks}
             self._ip.user_ns[options["out"]] = dict(sorted(texts.items()))
         else:
             self.holder.display.show(unfolded(answers) if options.get("group") == "engine" else answers)
+
+    def _list(self, count: int) -> None:
+        cells = self.holder.session.history(count)
+        if not cells:
+            raise UsageError("no cell has run in this cluster; run one: %px CODE")
+        for line in history_lines(cells):
+            self.holder.display.show(line)
 
     def close(self) -> None:
         """Put IPython back as it was."""

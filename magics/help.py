@@ -29,7 +29,7 @@ In the pxshell terminal what you type runs on the focus: code, magics and !comma
 %pxsignal pause            stop each rank at its next line; --sync EXPR: all at the same line of the same step
 %pxsignal resume           let all paused ranks go on; also INT TERM KILL USR1 and other signals
 %pxstatus %pxlog [RANK]    what the ranks do, and have written
-%pxresult [CELL] [--all]   the answers again
+%pxresult [CELL] [--all]   the answers again; --list: the last cells, of all sessions; h12: one of them
 %pxpush NAME[=EXPR]        a value from here to the ranks;  %pxpull EXPR -o NAME  from the ranks to here
 %pxdiff EXPR               which ranks hold the same value, and what differs;  %pxplot EXPR  a plot over the ranks
 %pxcluster                 start -n 4 [--mpi] | attach [NAME] | list | stop

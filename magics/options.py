@@ -104,7 +104,7 @@ PX: Table = {
     "--local": Option("local"),
 }
 CONFIG: Table = {**_RUNNING, "--mute": Option("mute"), "--no-mute": Option("mute", value=False)}
-RESULT: Table = {**_OUT, **_GROUPING, "--all": Option("all")}
+RESULT: Table = {**_OUT, **_GROUPING, "--all": Option("all"), "--list": Option("list")}
 SIGNAL: Table = {**_TARGETS, "--yes": Option("yes"), "--timeout": Option("timeout", read=_seconds)}
 PUSH: Table = _TARGETS
 PULL: Table = {**_TARGETS, **_OUT, "--peek": Option("peek")}

@@ -6,7 +6,7 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pxshell.cli.following import start_scripts, wait_for_end
+from pxshell.cli.following import wait_for_end
 
 if TYPE_CHECKING:
     from pxshell.client import Client
@@ -27,12 +27,17 @@ def open_face(cluster: Cluster, *, was_started: bool) -> int:
 def run_cells(client: Client, args: argparse.Namespace, *, starts_script: bool = False, waits: bool = False) -> int:
     """Run the cells of `-c` and return the status of the worst rank.
 
-    With `starts_script` the ranks wait for us: their script begins right before the first cell. With `waits` we stay
-    until it has ended, and its exit status counts too.
+    With `starts_script` the ranks wait for us: their script begins with the first cell, which may pause it. With
+    `waits` we stay until it has ended, and its exit status counts too.
     """
     from pxshell.terminal import run_cells as run_batch
 
-    if starts_script:
-        start_scripts(client)
     afterwards = partial(wait_for_end, client) if waits else None
-    return run_batch(client, args.cells, json=args.json, keep_going=args.keep_going, afterwards=afterwards)
+    return run_batch(
+        client,
+        args.cells,
+        json=args.json,
+        keep_going=args.keep_going,
+        afterwards=afterwards,
+        starts_script=starts_script,
+    )

@@ -15,7 +15,15 @@ from pxshell.cluster.files import ClusterFiles
 from pxshell.errors import DeadlineError, LaunchError
 from pxshell.rendezvous.processes import is_running, start_time
 
-__all__ = ["Process", "end_process", "processes_of", "ranks_of", "start_controller", "wait_until_ready"]
+__all__ = [
+    "Process",
+    "end_process",
+    "live_directories",
+    "processes_of",
+    "ranks_of",
+    "start_controller",
+    "wait_until_ready",
+]
 
 Process = tuple[int, float]
 """A pid and when that process started: a pid alone may be somebody else's by now."""
@@ -71,6 +79,14 @@ def processes_of(directory: Path) -> list[Process]:
         for process in psutil.process_iter(["cmdline", "create_time"])
         if _serves(process.info["cmdline"] or [], directory)
     ]
+
+
+def live_directories() -> set[Path]:
+    """Return the directories of all clusters on this machine whose controller or node runs."""
+    import psutil
+
+    commands = (process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"]))
+    return {Path(words[-1]) for words in commands if words and _serves(words, Path(words[-1]))}
 
 
 def ranks_of(directory: Path) -> list[Process]:

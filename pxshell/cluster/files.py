@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from pxshell.rendezvous.connection import ConnectionInfo
 from pxshell.rendezvous.files import write_private
 from pxshell.rendezvous.names import check_cluster_name
 
-__all__ = ["ClusterFiles", "Keys", "clear", "ended_directory", "read_launch", "sweep"]
+__all__ = ["ClusterFiles", "Keys", "clear", "ended_directory", "read_launch", "sweep", "unlisted"]
 
 _KEPT = 20  # directories of clusters that have ended, for their logs
 
@@ -146,10 +146,18 @@ def clear(directory: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def sweep() -> None:
-    """Remove the directories of clusters that have ended, but for the newest."""
+def unlisted() -> list[Path]:
+    """Return the directories here of clusters that we have no connection file of.
+
+    They have ended, or belong to another `PXSHELL_DIR`.
+    """
     listed = {found.name for found in connection.list_clusters()}
-    ended = [path for path in _root().iterdir() if path.is_dir() and path.name not in listed]
+    return [path for path in _root().iterdir() if path.is_dir() and path.name not in listed]
+
+
+def sweep(alive: Collection[Path] = ()) -> None:
+    """Remove the directories of clusters that have ended, but for the newest; those that are alive stay."""
+    ended = [path for path in unlisted() if path not in alive]
     for path in sorted(ended, key=lambda path: path.stat().st_mtime)[:-_KEPT]:
         shutil.rmtree(path)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pxshell.cluster.controller import end_process, processes_of, start_controller, wait_until_ready
-from pxshell.cluster.files import ClusterFiles, Keys, clear, read_launch, sweep
+from pxshell.cluster.controller import end_process, live_directories, processes_of, start_controller, wait_until_ready
+from pxshell.cluster.files import ClusterFiles, Keys, clear, read_launch, sweep, unlisted
 from pxshell.cluster.info import ClusterInfo
 from pxshell.cluster.launchers import LaunchSpec, find_launcher
 from pxshell.cluster.program import Program
@@ -129,11 +129,12 @@ def _start(name: str | None, stem: str, launch: Any, deadline: float) -> Connect
     end = time.monotonic() + deadline
     # One at a time from choosing a name to its connection file: two starts would choose the same.
     with FileLock(directories.runtime_directory() / "start.lock", "start a cluster", deadline):
-        sweep()
-        files = ClusterFiles.make(_free_name(name, stem))
+        elsewhere = _alive_elsewhere()
+        sweep(elsewhere)
+        files = ClusterFiles.make(_free_name(name, stem, elsewhere))
         keys = _make_keys()
         files.write_keys(keys)
-        files.write_launch(launch(files))
+        files.write_launch({**launch(files), "state": str(directories.state_directory())})
         controller = start_controller(files)
         info = files.write_connections(keys, *controller)
     try:
@@ -147,11 +148,24 @@ def _start(name: str | None, stem: str, launch: Any, deadline: float) -> Connect
     return info
 
 
-def _free_name(name: str | None, stem: str) -> str:
+def _alive_elsewhere() -> list[Path]:
+    """Return the directories of running clusters whose connection files lie in another `PXSHELL_DIR`."""
+    # A running cluster has its sockets there; without any there is no need to look at all processes.
+    suspects = [path for path in unlisted() if any(path.glob("*.sock"))]
+    alive = live_directories() if suspects else set()
+    return [path for path in suspects if path in alive]
+
+
+def _free_name(name: str | None, stem: str, elsewhere: Sequence[Path]) -> str:
     found = {cluster.name: cluster for cluster in connection.list_clusters()}
     if name is None:
-        return name_from_script(stem, found) if stem else generate_name(found)
+        taken = {*found, *(path.name for path in elsewhere)}
+        return name_from_script(stem, taken) if stem else generate_name(taken)
     there = found.get(check_cluster_name(name))
+    for path in elsewhere:
+        if path.name == name:
+            where = read_launch(path).get("state") or "another one"
+            raise UsageError(f"a cluster {name!r} runs here already, of PXSHELL_DIR {where}; choose another name")
     if there is not None and there.is_alive:
         raise UsageError(f"there is a cluster {name!r} already; attach to it: pxshell attach {name}; or choose another")
     directory = directories.cluster_directory(name)

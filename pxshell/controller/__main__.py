@@ -14,6 +14,7 @@ import msgspec
 
 from pxshell.controller.controller import Controller
 from pxshell.controller.files import ControllerFile, LaunchFacts
+from pxshell.controller.history import History
 from pxshell.protocol.types import Role
 from pxshell.rendezvous import connection
 from pxshell.rendezvous.files import write_private
@@ -41,6 +42,7 @@ async def serve(directory: Path) -> None:
         secret=file.server.secret,
         authorized={public: Role(role) for public, role in file.authorized.items()},
     )
+    controller.history = History(loop, directory / "history.sqlite")
     node = _start_node(directory)
     ended = asyncio.create_task(_watch(node, controller))
     write_private(directory / "controller.ready", json.dumps({"pid": os.getpid()}).encode())
@@ -49,6 +51,7 @@ async def serve(directory: Path) -> None:
     await controller.say_goodbye(_LAST_WORDS)
     controller.server.close()
     await ended
+    controller.history.close()
 
 
 async def _watch(node: subprocess.Popen[bytes], controller: Controller) -> None:

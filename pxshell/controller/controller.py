@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pxshell.controller.files import ControllerFile, LaunchFacts
+from pxshell.controller.history import History
 from pxshell.errors import PxshellError
 from pxshell.protocol.digest import with_digest
 from pxshell.protocol.message import Message
@@ -58,9 +59,13 @@ class Controller:
         self._notes: deque[str] = deque(maxlen=_NOTES)
         self._serial = itertools.count(1)
         self._stopping = ""
+        #: What keeps cells and their answers; None keeps none.
+        self.history: History | None = None
         self._answers: dict[str, Callable[[Peer, Message], None]] = {
             "px_status_request": self._status,
             "px_attend_request": self._attend,
+            "px_history_request": self._past,
+            "px_restart_request": self._restart,
             "px_stop_request": self._stop,
         }
 
@@ -175,6 +180,8 @@ class Controller:
 
     def _to_clients(self, message: Message) -> None:
         """Hand a folded message to the client that it is for, or to all."""
+        if self.history is not None:
+            self.history.said(message)
         origin = message.header.origin
         for name, (_, outlet) in list(self._clients.items()):
             if origin in ("", name):
@@ -192,12 +199,17 @@ class Controller:
 
     def _hand_down(self, message: Message) -> None:
         """Send a request to each node for its ranks; what comes in first goes down first, to all (P1)."""
+        if self.history is not None:
+            self.history.asked(message)
         self._pending.begin(message, message.ranks)
         left = message.ranks
         for node, ranks in self._nodes.items():
             part = left & ranks & self._pending.alive
             if part and self.server.send(node, message if part == message.ranks else message.with_ranks(part)):
                 left -= part
+        self._say_missing(message, left)
+
+    def _say_missing(self, message: Message, left: RankSet) -> None:
         for part, state in list(self.states.among(left)):
             self._missing(message, part, state.why or f"it is {state.liveness}", str(state.liveness))
             left -= part
@@ -211,6 +223,17 @@ class Controller:
     def _status(self, client: Peer, message: Message) -> None:
         content = self.snapshot() | {"descriptions": [self._descriptions[rank] for rank in sorted(self._descriptions)]}
         self._reply(client, message, "px_status_reply", content)
+
+    def _past(self, client: Peer, message: Message) -> None:
+        """A client asks for cells that were run before, by whomever."""
+
+        def answer(content: dict[str, Any]) -> None:
+            self._reply(client, message, "px_history_reply", content)
+
+        if self.history is None:
+            answer({"status": "error", "why": "this cluster keeps no history"})
+        else:
+            self.history.ask(message.data(), answer)
 
     def _attend(self, client: Peer, message: Message) -> None:
         """A client says whether ranks whose script ends are to wait for it, and whether it only watches."""
@@ -234,6 +257,15 @@ class Controller:
         for node in self._nodes:
             self.server.send(node, message.with_ranks(self._nodes[node]))
         self._maybe_finish()
+
+    def _restart(self, client: Peer, message: Message) -> None:
+        """Tell the nodes, whatever their ranks are: a world of which nobody lives is started anew like another."""
+        self._pending.begin(message, message.ranks)
+        left = message.ranks
+        for node, ranks in self._nodes.items():
+            if ranks and self.server.send(node, message.with_ranks(ranks)):
+                left -= ranks
+        self._say_missing(message, left)
 
     # -- the end -------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from pxshell.engine.activity import ActivityReport
 from pxshell.engine.aside import Aside
 from pxshell.engine.error_text import text_of
 from pxshell.engine.interrupts import Interrupts
+from pxshell.engine.limits import limits
 from pxshell.engine.looking import Looking
 from pxshell.engine.outbox import Outbox, Request
 from pxshell.engine.pause_answers import PauseAnswers
@@ -93,6 +94,7 @@ class Control:
             "px_probe_request": self._probe,
             "px_stacks_request": self._stacks,
             "px_where_request": self._where,
+            "px_limits_request": self._limits,
             "complete_request": self._complete,
             "inspect_request": self._inspect,
             "interrupt_request": self._interrupt,
@@ -264,7 +266,7 @@ class Control:
     def _probe(self, message: Message, request: Request) -> dict[str, Any]:
         found = self._pauser.probe(str(message.data()["expression"]))
         if found.value is None or found.place is None:
-            return {"status": "error", "why": found.error or "it has no value"}
+            return {"status": "error", "why": found.error or "it has no value", "hopeless": found.is_hopeless}
         others = [[one.place.file, one.place.line, one.place.function, one.value] for one in found.candidates[1:]]
         place = {"file": found.place.file, "line": found.place.line, "function": found.place.function}
         return {"status": "ok", "value": found.value, "others": others} | place
@@ -277,6 +279,9 @@ class Control:
         place = user_place(self._main_ident)
         found = {"file": place.file, "line": place.line, "function": place.function} if place is not None else {}
         return {"status": "ok", "seconds": self._activity.seconds, **found}
+
+    def _limits(self, message: Message, request: Request) -> dict[str, Any]:
+        return {"status": "ok", "limits": limits()}
 
     def _complete(self, message: Message, request: Request) -> dict[str, Any]:
         return self._looking.complete(message.data(), self._namespace(), self._runner.shell)

@@ -10,6 +10,8 @@ import sys
 import threading
 import traceback
 import warnings
+from collections import deque
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -30,6 +32,7 @@ from pxshell.engine.running import Runner
 from pxshell.engine.script import Ending, Script, end_as
 from pxshell.engine.script import run as run_script
 from pxshell.engine.threads import start_thread
+from pxshell.engine.undisturbed import StandIn
 from pxshell.engine.work import Job, Work
 from pxshell.protocol.marks import Scope
 from pxshell.protocol.message import Message
@@ -82,7 +85,8 @@ class Engine:
         self.activity = ActivityReport(self._state_changed)
         self._interrupts = Interrupts(main_ident)
         self.work = Work()
-        self.runner = Runner(self.outbox, self._interrupts, self._answered, self._wait_for_room)
+        self._stand_in = StandIn()
+        self.runner = Runner(self.outbox, self._interrupts, self._answered, self._wait_for_room, self._stand_in)
         self.pauser = Pauser(on_event=self._pause_event, service=self._serve, main_ident=main_ident)
         self._control = Control(
             rank=placement.rank,
@@ -109,6 +113,8 @@ class Engine:
         self._io = IoThread(hello, path, listens=listens, bound=bound, received=self._received, left=self._left)
         self.outbox.tee.request_flush = lambda: self._io.flush_later(self.outbox.tee.flush)
         self._pauses = itertools.count(1)
+        #: What signal handlers have raised while this rank was idle, to be printed.
+        self._raised: deque[BaseException] = deque()
         #: Set once the node has said where output goes, or is known not to be there.
         self._is_ready = threading.Event()
         self._may_start = threading.Event()
@@ -188,6 +194,10 @@ class Engine:
         self.pauser.install_signal()
         self.begin_user_code()
         ending = run_script(script)
+        self._stand_in.do(lambda: self._script_ended(ending))
+        return ending
+
+    def _script_ended(self, ending: Ending) -> None:
         self.status = ending.status
         self.pauser.end_user_code()
         self.work.away(False)
@@ -198,7 +208,6 @@ class Engine:
             content |= {"ename": type(ending.error).__name__, "evalue": text_of(ending.error), "traceback": []}
         if not self._is_child:
             self.outbox.answer(Request(RUN), "execute_reply", content, is_marked=True)
-        return ending
 
     @property
     def stays(self) -> bool:
@@ -212,21 +221,43 @@ class Engine:
         # Ctrl-C from elsewhere would end the loop; while a cell runs there is a handler for it.
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, lambda _number, _frame: None)
-        while (job := self._next_job()) is not None:
-            self.activity.change(ActivityEvent.BEGIN, cell=job.request.id)
-            self.pauser.begin_user_code()
-            self.runner.run(job, None, self._cell_ended)
+        while not self.work.is_over:
+            try:
+                self._run_what_comes()
+            except Exception as error:  # noqa: BLE001 - as inside: the next one may come while the last is caught
+                self._raised.append(error)
+
+    def _run_what_comes(self) -> None:
+        is_over = False
+        while not is_over:
+            try:
+                is_over = not self._does_next()
+            except Exception as error:  # noqa: BLE001 - of a signal handler that a cell has left: an alarm, say
+                self._raised.append(error)
+
+    def _does_next(self) -> bool:
+        """Run the next job; returns whether there was one."""
+        if self._raised:
+            self._stand_in.do(self._print_raised)
+        job = self._wait_for_job()
+        if job is not None:
+            self.runner.run(job, None, partial(self._cell_began, job), self._cell_ended)
+        return job is not None
+
+    def _print_raised(self) -> None:
+        while self._raised:
+            traceback.print_exception(self._raised.popleft())
+
+    def _cell_began(self, job: Job) -> bool:
+        if not self.work.begin(job):
+            return False
+        self.activity.change(ActivityEvent.BEGIN, cell=job.request.id)
+        self.pauser.begin_user_code()
+        return True
 
     def _cell_ended(self) -> None:
         self.pauser.end_user_code()
         self.activity.change(ActivityEvent.END, cell="")
-
-    def _next_job(self) -> Job | None:
-        while True:
-            try:
-                return self._wait_for_job()
-            except Exception:  # noqa: BLE001 - of a signal handler that a cell has left: an alarm, say
-                traceback.print_exc()
 
     def _wait_for_job(self) -> Job | None:
         if "asyncio" not in sys.modules:
@@ -237,6 +268,25 @@ class Engine:
 
     def _serve(self, paused: PausedFrame) -> None:
         """Serve in a pause; called by the pauser, again when Ctrl-C was raised out of it."""
+        raised: BaseException | None = None
+        try:
+            self._stand_in.do(lambda: self._enter_pause(paused))
+            while (job := self.work.wait()) is not None:
+                self.runner.run(job, paused, partial(self.work.begin, job))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - SystemExit of a SIGTERM handler, TimeoutError of an alarm
+            raised = error
+        try:
+            self._stand_in.do(self._leave_pause)
+        except BaseException as error:  # noqa: BLE001 - as above
+            raised = error
+        if raised is not None and comes_from_user_code(raised):
+            raise HandlerRaisedError(raised)
+        if raised is not None:
+            raise raised
+
+    def _enter_pause(self, paused: PausedFrame) -> None:
         self.work.begin_pause(paused.pause_id)
         paused.add_release_callback(lambda: self.work.end_pause(paused.pause_id))
         before = self.activity.state
@@ -245,25 +295,11 @@ class Engine:
             reason = "sync" if paused.sync_value is not None else paused.reason.replace("pause", "request")
             facts = {"cell": before.cell, "pause": paused.pause_id, "value": paused.sync_value, "reason": reason}
             self.activity.change(ActivityEvent.PAUSE, **facts, **place)
-        raised = self._serve_jobs(paused)
+
+    def _leave_pause(self) -> None:
         for job in self.work.leave_pause():
             self._control.refuse(job, "stale: it is not paused any more")
-        self.activity.change(ActivityEvent.RESUME, cell=before.cell)
-        if raised is not None:
-            raise HandlerRaisedError(raised)
-
-    def _serve_jobs(self, paused: PausedFrame) -> BaseException | None:
-        """Run what comes in a pause; return what a signal handler of the program raised between two cells, if any."""
-        try:
-            while (job := self.work.wait()) is not None:
-                self.runner.run(job, paused)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # SystemExit of a SIGTERM handler, TimeoutError of an alarm
-            if not comes_from_user_code(error):
-                raise
-            return error
-        return None
+        self.activity.change(ActivityEvent.RESUME, cell=self.activity.state.cell)
 
     # -- breakpoints: main thread --------------------------------------------------------------------------------------
 
@@ -340,8 +376,7 @@ class Engine:
             self._control.refuse(job, "this process is ending")
 
     def _state_changed(self, state: RankState) -> None:
-        is_main = threading.current_thread() is threading.main_thread()
-        self.outbox.state(state, is_marked=is_main)
+        self.outbox.state(state, is_marked=self._stand_in.is_here)
 
     # -- the end: main thread ------------------------------------------------------------------------------------------
 

@@ -36,10 +36,12 @@ class Interrupts:
         try:
             yield
         finally:
-            self._set(before)
-            # A signal that has come is handled here at the latest, before the program's handler is back.
-            if signal.getsignal(signal.SIGINT) is _interrupt and saved is not None:
-                signal.signal(signal.SIGINT, saved)
+            try:
+                self._set(before)
+                # A signal that has come is handled here at the latest, before the program's handler is back.
+            finally:
+                if signal.getsignal(signal.SIGINT) is _interrupt and saved is not None:
+                    signal.signal(signal.SIGINT, saved)
 
     def _set(self, cell: str) -> None:
         with self._lock:

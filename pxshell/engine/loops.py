@@ -52,7 +52,7 @@ async def _wait(work: Work, loop: asyncio.AbstractEventLoop) -> Job | None:
     work.wake = wake
     try:
         while not work.must_leave:
-            job = work.take()
+            job = work.first()
             if job is not None:
                 return job
             await rung.wait()

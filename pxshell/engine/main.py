@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     claim()
     use_engine(engine)
+    if script is not None:
+        engine.pauser.expect_user_code()
     # Registered first, so called last: what the program prints at its own exit comes before.
     atexit.register(engine.end)
     engine.start()

@@ -64,18 +64,17 @@ class Outbox:
 
     # -- whose turn it is: main thread --------------------------------------------------------------------------------
 
-    @contextmanager
-    def cell(self, request: Request) -> Iterator[None]:
-        """Let text and messages belong to a cell; afterwards they belong to what was there before, or are late."""
-        before = (self._cell, self._is_over)
+    def enter_cell(self, request: Request) -> Callable[[], None]:
+        """Let text and messages belong to a cell.
+
+        Returns:
+            What lets them belong to what was there before, or be late.
+        """
+        cell, is_over = self._cell, self._is_over
         self._enter(request, is_over=False)
-        try:
-            yield
-        finally:
-            if before[0] is NOBODY or before[1]:
-                self._enter(request, is_over=True)
-            else:
-                self._enter(*before)
+        if cell is NOBODY or is_over:
+            return lambda: self._enter(request, is_over=True)
+        return lambda: self._enter(cell, is_over)
 
     def begin(self, request: Request) -> None:
         """Let text and messages belong to a request from here on."""

@@ -11,6 +11,7 @@ from pxshell.engine.activity import ActivityReport
 from pxshell.engine.frames import Place
 from pxshell.engine.outbox import Outbox, Request
 from pxshell.engine.pause_states import (
+    Accepted,
     AlreadyPaused,
     Armed,
     Cancelled,
@@ -75,6 +76,8 @@ class PauseAnswers:
                 self._settle(pause_id, "paused", place, why=f"it is paused already ({current})")
             case Held(pause_id, place, note):
                 self._hold(pause_id, place, note)
+            case Accepted(pause_id):
+                self._settle(pause_id, "pending", None)
             case Armed(pause_id, value) if self._is_sync(pause_id):
                 self._settle(pause_id, "pending", None, value=value)
             case Passed(pause_id, value):

@@ -14,6 +14,7 @@ from typing import Literal
 
 from pxshell.engine.frames import Place
 from pxshell.engine.pause_states import (
+    Accepted,
     AlreadyPaused,
     Armed,
     Cancelled,
@@ -67,6 +68,8 @@ class PauseMachine:
         self._strict = strict
         self._depth = 0  # user code nests: a cell runs in a paused frame
         self._next: PauseRequest | None = None  # to follow the pause that is being left
+        self._first: PauseRequest | None = None  # came before user code has begun
+        self._is_expected = False  # user code is about to begin
         self.state = PauseState.IDLE
         self.request: PauseRequest | None = None
         self.paused: PausedFrame | None = None
@@ -87,11 +90,23 @@ class PauseMachine:
 
     # -- user code
 
-    def begin(self) -> None:
-        """User code begins."""
+    def expect(self) -> None:
+        """User code will begin: a request that comes before waits for its first line."""
+        self._is_expected = True
+
+    def begin(self) -> bool:
+        """User code begins; returns whether to call the main thread, for a request that came before."""
         self._depth += 1
         if self.state is PauseState.IDLE:
             self._step(Step.BEGIN)
+        self._is_expected = False
+        first, self._first = self._first, None
+        if first is None:
+            return False
+        self._step(Step.REQUEST)
+        # Without patience: the first line comes when the script has been read and compiled, however long that takes.
+        self.request = first
+        return True
 
     def end(self) -> None:
         """User code ends, before the pending request could stop it."""
@@ -106,18 +121,27 @@ class PauseMachine:
 
     def take(self, request: PauseRequest, value: float | None, now: float) -> bool:
         """Accept a request, whose condition has this value if paused; returns whether to call the main thread."""
-        if self.request is not None and self.request.pause_id == request.pause_id:
+        if any(one is not None and one.pause_id == request.pause_id for one in (self.request, self._first)):
             return False
         if self.paused is not None:
             self._take_while_paused(self.paused, request, value)
             return False
         if self.state is PauseState.IDLE:
-            self._emit(Idle(request.pause_id))
+            self._take_while_idle(request)
             return False
         if self.request is not None:
             self._withdraw(Cancelled(self.request.pause_id))
         self._start(request, now)
         return True
+
+    def _take_while_idle(self, request: PauseRequest) -> None:
+        if not self._is_expected:
+            self._emit(Idle(request.pause_id))
+            return
+        if self._first is not None:
+            self._emit(Cancelled(self._first.pause_id))
+        self._first = request
+        self._emit(Accepted(request.pause_id))
 
     def _start(self, request: PauseRequest, now: float) -> None:
         self._step(Step.REQUEST)
@@ -152,16 +176,21 @@ class PauseMachine:
         return ResumeOutcome.RESUMED
 
     def _resume_pending(self, pause_id: str | None) -> ResumeOutcome:
-        if self.request is None:
+        pending = self.request or self._first
+        if pending is None:
             return ResumeOutcome.NOT_PAUSED
-        if pause_id not in {None, self.request.pause_id}:
+        if pause_id not in {None, pending.pause_id}:
             return ResumeOutcome.STALE
-        self._withdraw(Cancelled(self.request.pause_id))
+        if pending is self._first:
+            self._first = None
+            self._emit(Cancelled(pending.pause_id))
+        else:
+            self._withdraw(Cancelled(pending.pause_id))
         return ResumeOutcome.CANCELLED
 
     def cancel(self, pause_id: str) -> bool:
         """Withdraw a request; returns whether there was one of this id."""
-        pending = self._next or self.request
+        pending = self._next or self.request or self._first
         return pending is not None and pending.pause_id == pause_id and self.resume(pause_id) == "cancelled"
 
     # -- the main thread answers, or does not
@@ -237,4 +266,5 @@ class PauseMachine:
         """Be as new, in a forked child: it is no rank."""
         self.state = PauseState.IDLE
         self._depth = 0
-        self.request = self._next = self.paused = self.deadline = None
+        self._is_expected = False
+        self.request = self._next = self._first = self.paused = self.deadline = None

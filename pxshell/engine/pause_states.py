@@ -13,6 +13,7 @@ from pxshell.engine.frames import Place
 
 __all__ = [
     "TRANSITIONS",
+    "Accepted",
     "AlreadyPaused",
     "Armed",
     "Cancelled",
@@ -110,6 +111,13 @@ class ResumeOutcome(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """User code has not begun yet; the request takes effect at its first line, or where its condition holds."""
+
+    pause_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Armed:
     """The main thread has taken notice of a request; with a condition: its value so far, if it has one.
 
@@ -177,4 +185,4 @@ class Cancelled:
     pause_id: str
 
 
-PauseEvent: TypeAlias = Armed | Paused | AlreadyPaused | Resumed | Held | Passed | Idle | Cancelled
+PauseEvent: TypeAlias = Accepted | Armed | Paused | AlreadyPaused | Resumed | Held | Passed | Idle | Cancelled

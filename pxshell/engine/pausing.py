@@ -1,8 +1,9 @@
 """The pauser: stops the main thread in user code, serves there, and lets it go on as if nothing had been.
 
 Who runs what. `request`, `resume`, `cancel`, `tick` and the properties are for any thread (the control thread of an
-engine). `breakpoint_here`, `begin_user_code`, `end_user_code`, `install_signal` and `close` are for the main thread.
-Private methods whose comment says so are entered by the interpreter in the main thread, between any two bytecodes.
+engine). `breakpoint_here`, `install_signal` and `close` are for the main thread; `expect_user_code`, `begin_user_code`
+and `end_user_code` for it or who stands in for it. Private methods whose comment says so are entered by the interpreter
+in the main thread, between any two bytecodes.
 
 One lock guards the state. The main thread marks that it is inside before it takes the lock, because a pending call or a
 signal may interrupt it there; such a visitor goes away and is called again. `on_event` and release callbacks run with
@@ -145,15 +146,24 @@ class Pauser:
 
     # -- main thread
 
+    def expect_user_code(self) -> None:
+        """Say that a script will begin: a request that comes before stops it at its first line."""
+        self._locked(self._machine.expect)
+
     def begin_user_code(self) -> None:
         """Say that a script or a cell begins. Nests."""
-        self._locked(self._machine.begin)
+        if self._locked(self._machine.begin):
+            call_in_main(self._arm)
 
     def end_user_code(self) -> None:
         """Say that it has ended; a request that has not stopped it is answered `Idle`."""
         self._locked(self._machine.end)
-        if self._machine.request is None:
+        if self._machine.request is not None:
+            return
+        if threading.get_ident() == self._main:
             self._disarm()
+        else:  # somebody stands in for the main thread
+            call_in_main(self._arm)  # which, without a request, disarms
 
     def breakpoint_here(self, frame: FrameType, pause_id: str, reason: str = "breakpoint") -> bool:
         """Stop right here, in the innermost user frame; returns, after the pause, whether there was one.

@@ -7,13 +7,16 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pxshell.engine.asking import Questions
 from pxshell.engine.error_text import text_of
+from pxshell.engine.frames import comes_from_user_code
 from pxshell.engine.interrupts import Interrupts
 from pxshell.engine.outbox import Outbox
 from pxshell.engine.paused_frame import PausedFrame
+from pxshell.engine.undisturbed import StandIn
 from pxshell.engine.work import Job
 from pxshell.protocol.message import Buffer
 
@@ -33,14 +36,26 @@ def error_content(error: BaseException, drawn: Sequence[str] = ()) -> dict[str, 
     return {"status": "error", "ename": name, "evalue": text, "traceback": list(drawn) or [f"{name}: {text}"]}
 
 
+@dataclass(slots=True)
+class _Turn:
+    """A job that runs: what it will answer, and how to leave its cell, once it has begun."""
+
+    job: Job
+    answer: tuple[dict[str, Any], list[Buffer]] = field(
+        default_factory=lambda: ({"status": "error", "ename": "KeyboardInterrupt", "evalue": "", "traceback": []}, [])
+    )
+    leave: Callable[[], None] | None = None
+
+
 class Runner:
-    """Runs jobs; everything in the main thread.
+    """Runs jobs; everything in the main thread, or in who stands in for it.
 
     Args:
         outbox: Where what is said goes.
         interrupts: Which cell may be interrupted.
         answered: Told (job, reply) of everything that has been answered, for requests that are repeated.
         wait_for_room: Returns when the link takes more; called before what a cell displays is said.
+        stand_in: For what must not be cut short.
     """
 
     def __init__(
@@ -49,7 +64,9 @@ class Runner:
         interrupts: Interrupts,
         answered: Callable[[Job, Any], None],
         wait_for_room: Callable[[], None],
+        stand_in: StandIn,
     ) -> None:
+        self._stand_in = stand_in
         self._wait_for_room = wait_for_room
         self._outbox = outbox
         self._interrupts = interrupts
@@ -66,35 +83,68 @@ class Runner:
             "comm_info_request": self._comm_info,
         }
 
-    def run(self, job: Job, paused: PausedFrame | None, ended: Callable[[], None] = lambda: None) -> None:
+    def run(
+        self, job: Job, paused: PausedFrame | None, began: Callable[[], bool], ended: Callable[[], None] = lambda: None
+    ) -> None:
         """Run one job to its reply; what its code raises is part of the reply.
+
+        The reply comes whatever a signal handler of the program raises meanwhile, and once.
 
         Args:
             job: What to run.
             paused: The pause in whose frame it runs.
+            began: Called before it begins; False when it is not to run after all.
             ended: Called after the user's code; what it says goes out in one piece with the reply.
         """
-        if job.type in _COMM:
-            self._comm(job)
-            ended()
-            return
-        interrupted: dict[str, Any] = {"status": "error", "ename": "KeyboardInterrupt", "evalue": "", "traceback": []}
-        content, buffers = interrupted, list[Buffer]()
-        with self._outbox.cell(job.request):
+        turn = _Turn(job)
+        opening = self._stand_in.once(lambda: self._open(turn, began))
+        closing = self._stand_in.once(lambda: self._close(turn, ended))
+        try:
             try:
-                with self._interrupts.allowed(job.request.id):
-                    content, buffers = self._run_of[job.type](job, paused)
-            except KeyboardInterrupt:
-                pass  # between the user's code and ours: the reply says so
-            except Exception as error:  # noqa: BLE001 - what fails here must not end the rank
+                opening.do()
+                self._take_turn(turn, paused)
+            finally:
+                closing.do()
+        finally:
+            closing.do()  # when something was raised in place of the call above
+
+    def _open(self, turn: _Turn, began: Callable[[], bool]) -> None:
+        if began():
+            turn.leave = self._outbox.enter_cell(turn.job.request)
+
+    def _take_turn(self, turn: _Turn, paused: PausedFrame | None) -> None:
+        """Run the user's code."""
+        job = turn.job
+        if turn.leave is None:
+            return
+        try:
+            if job.type in _COMM:
+                self._comm(job)
+                return
+            with self._interrupts.allowed(job.request.id):
+                turn.answer = self._run_of[job.type](job, paused)
+        except KeyboardInterrupt:
+            return  # between the user's code and ours: the reply says so
+        except BaseException as error:  # noqa: BLE001 - what fails here must not end the rank
+            if not comes_from_user_code(error):
                 _log.exception("%s failed", job.type)
-                content = error_content(error)
+            turn.answer = error_content(error), []
+
+    def _close(self, turn: _Turn, ended: Callable[[], None]) -> None:
+        """Send the reply, and tell that the turn is over."""
+        if turn.leave is None:
+            return
+        job, (content, buffers) = turn.job, turn.answer
+        if job.type in _COMM:
+            ended()
+        else:
             reply_type = job.type.replace("_request", "_reply")
             with self._outbox.together():
                 reply = self._outbox.answer(job.request, reply_type, content, buffers, is_marked=True)
                 # Before the reply leaves: a request that comes again finds it.
                 self._answered(job, reply)
                 ended()
+        turn.leave()
 
     # -- cells ---------------------------------------------------------------------------------------------------------
 
@@ -145,11 +195,10 @@ class Runner:
     def _comm(self, job: Job) -> None:
         manager = self.the_shell().kernel.comm_manager
         message = {"content": job.content, "buffers": list(job.buffers), "metadata": job.content.get("metadata", {})}
-        with self._outbox.cell(job.request):
-            try:
-                getattr(manager, job.type)(None, None, message)
-            except (Exception, KeyboardInterrupt):  # noqa: BLE001 - a handler of the user's; nobody waits for a reply
-                traceback.print_exc()
+        try:
+            getattr(manager, job.type)(None, None, message)
+        except (Exception, KeyboardInterrupt):  # noqa: BLE001 - a handler of the user's; nobody waits for a reply
+            traceback.print_exc()
 
     def _comm_info(self, job: Job, paused: PausedFrame | None) -> tuple[dict[str, Any], list[Buffer]]:
         comms = self.shell.kernel.comm_manager.comms if self.shell is not None else {}

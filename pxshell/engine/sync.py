@@ -24,18 +24,25 @@ _NESTED = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp
 
 @dataclass(frozen=True)
 class SyncCondition:
-    """Stop at the first line of a function at which the value of an expression has reached the target."""
+    """Stop at the first line of a function at which the value of an expression has reached the target.
+
+    Without a target any value will do; without a function every one that assigns what the expression reads is meant:
+    that is for a program that has not begun yet.
+    """
 
     expression: str
-    target: float
-    file: str
-    function: str
+    target: float | None
+    file: str = ""
+    function: str = ""
 
     def __post_init__(self) -> None:
         _compiled(self.expression)
 
     def is_about(self, code: CodeType) -> bool:
         """Tell whether lines of this code are where to look."""
+        if not self.function:
+            reads = _reads(self.expression)
+            return bool(_assigned(code) & (reads.names | reads.attributes))
         return code.co_qualname == self.function and code.co_filename == self.file
 
     def value_in(self, frame: FrameType) -> float | None:
@@ -52,7 +59,7 @@ class SyncCondition:
 
     def is_reached(self, value: float | None) -> bool:
         """Tell whether a value has reached the target."""
-        return value is not None and value >= self.target
+        return value is not None and (self.target is None or value >= self.target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,8 @@ class Probe:
 
     candidates: tuple[Candidate, ...] = ()
     error: str = ""
+    #: There will be none.
+    is_hopeless: bool = False
 
     @property
     def value(self) -> float | None:
@@ -94,9 +103,18 @@ def probe(expression: str, frame: FrameType | None) -> Probe:
     frames = [f for f in user_frames(frame) if _resolves(reads, f)]
     frames.sort(key=lambda f: not _assigned(f.f_code) & (reads.names | reads.attributes))
     if not frames:
-        names = ", ".join(sorted(reads.names))
-        return Probe(error=f"{expression} has no value yet: no function that runs knows {names}")
+        return _without_value(expression, reads.names, frame)
     return _probed(expression, frames)
+
+
+def _without_value(expression: str, names: frozenset[str], frame: FrameType | None) -> Probe:
+    from pxshell.engine.mentions import unknown_name  # only for who asks in vain
+
+    unknown = unknown_name(sorted(names), frame)
+    if unknown is None:
+        return Probe(error=f"{expression} has no value yet: no function that runs knows {', '.join(sorted(names))}")
+    hint = f" (did you mean {unknown.near}?)" if unknown.near else ""
+    return Probe(error=f"no code of the program mentions {unknown.name}{hint}", is_hopeless=True)
 
 
 def _probed(expression: str, frames: list[FrameType]) -> Probe:

@@ -67,7 +67,7 @@ class Tee:
         with self._lock:
             self.flush()
             self._cell = cell
-            self._cell_thread = threading.get_ident() if cell and cell != "run" else 0
+            self._cell_thread = threading.main_thread().ident or 0 if cell and cell != "run" else 0
 
     def flush(self) -> None:
         """Hand on what was copied."""

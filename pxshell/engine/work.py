@@ -24,7 +24,7 @@ PEEK = "peek"
 ANYWHERE = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Job:
     """A work message, decoded, with the place where it is to run."""
 
@@ -153,22 +153,32 @@ class Work:
             self._jobs = deque(job for job in self._jobs if job.place != place)
         return left
 
-    def take(self) -> Job | None:
-        """Return the first job for the place where the main thread is; None when there is none."""
+    def first(self) -> Job | None:
+        """Return the first job for the place where the main thread is; None when there is none.
+
+        It stays in the queue until it begins: whatever is raised before, it is not lost.
+        """
         with self._lock:
             here = f"frame:{self._pause}" if self._pause else IDLE
-            for index, job in enumerate(self._jobs):
+            for job in self._jobs:
                 if job.place in (here, ANYWHERE):
-                    del self._jobs[index]
                     return job
-        return None
+            return None
+
+    def begin(self, job: Job) -> bool:
+        """Take a job out of the queue; returns whether it was still there."""
+        with self._lock:
+            if job not in self._jobs:
+                return False
+            self._jobs.remove(job)
+            return True
 
     def wait(self) -> Job | None:
         """Return the next job for this place; None when the loop is to end. Raises what a signal handler raises."""
         while True:
             if self.must_leave:
                 return None
-            job = self.take()
+            job = self.first()
             if job is not None:
                 return job
             self._bell.get()

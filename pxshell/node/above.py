@@ -71,6 +71,8 @@ class OrderHandler:
         for rank in message.ranks:
             record = self._node.engines.of(rank)
             outcome = record.send_signal(number) if record is not None else "not sent: it is not connected"
+            if outcome == "sent":
+                self._node.sent.note(rank, number)
             self._node.answer(message, "px_signal_reply", {"outcome": outcome}, RankSet.of(rank))
 
     def _log(self, message: Message) -> None:

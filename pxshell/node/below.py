@@ -163,8 +163,9 @@ class EngineHandler:
             record.output = None
         if node.engines.of(record.rank) is record:
             status = node.launch.exit_status(record.pid, record.state.exit)
-            node.settle(record, end_line(status))
-            node.report(record, liveness=Liveness.DEAD, exit=status, why=end_line(status), pause="", cell="")
+            why = end_line(status, node.sent.text)
+            node.settle(record, why)
+            node.report(record, liveness=Liveness.DEAD, exit=status, why=why, pause="", cell="")
             node.up.flush()
         record.log.close()
         node.maybe_finish()

@@ -11,6 +11,7 @@ from typing import Any
 
 from pxshell.node.engines import EngineRecord, Engines
 from pxshell.node.launch import Launch, LaunchFile, StartedProcess
+from pxshell.node.sent import SentSignals
 from pxshell.protocol.digest import with_digest
 from pxshell.protocol.endings import status_text
 from pxshell.protocol.message import Message
@@ -44,6 +45,7 @@ class Node:
         self.file = LaunchFile.read(directory / "launch.json")
         self.launch = Launch(loop, self.file, directory, self._process_ended)
         self.engines = Engines()
+        self.sent = SentSignals(loop.time)
         self.pending = PendingReplies()
         self.outlet = Outlet(self.send_up, self._log_names)
         self.up = Upward(loop, self.pending, self.outlet.deliver)

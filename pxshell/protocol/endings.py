@@ -23,6 +23,8 @@ def _signal_name(number: int) -> str:
         return "unknown"
 
 
-def end_line(status: int | None) -> str:
-    """Return the line that says how a rank ended."""
-    return "gone, status unknown" if status is None else f"ended: {status_text(status)}"
+def end_line(status: int | None, sent: str = "") -> str:
+    """Return the line that says how a rank ended; `sent` is what may explain it when the status is unknown."""
+    if status is not None:
+        return f"ended: {status_text(status)}"
+    return f"gone, status unknown ({sent})" if sent else "gone, status unknown"

@@ -89,6 +89,7 @@ _ROWS = [
     *_down(_C, "px_probe_request", "complete_request", "inspect_request"),
     *_down(_C, "px_start_request", "px_restart_request", "px_stop_request", "px_attend_request"),
     *_down(_C, "px_stacks_request", "px_where_request", "px_status_request", "px_log_request", needs=Role.OBSERVER),
+    *_down(_C, "px_limits_request", "px_history_request", needs=Role.OBSERVER),
     # Controller to engines: whether anybody listens.
     *_down(_C, "px_attendance", needs=Role.NODE),
     # Control, up.
@@ -96,6 +97,8 @@ _ROWS = [
     *_up(_C, Fold.DIGEST, "px_probe_reply", "complete_reply", "inspect_reply", "px_start_reply"),
     *_up(_C, Fold.DIGEST, "px_stacks_reply", "px_restart_reply", "px_state", "px_missing"),
     *_up(_C, Fold.NEVER, "px_where_reply", "px_stop_reply", "px_status_reply", "px_attend_reply", "px_log_reply"),
+    *_up(_C, Fold.DIGEST, "px_limits_reply"),
+    *_up(_C, Fold.NEVER, "px_history_reply"),
     *_up(_C, Fold.NEVER, "px_ranks", "px_snapshot", "px_notice", "px_denied"),
 ]
 

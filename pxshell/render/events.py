@@ -147,13 +147,15 @@ class Cut:
 class Progress:
     """Who is done and who is not, of something that takes longer than a second.
 
-    `where` says where the slowest is, "" when unknown; `outside` are idle ranks that were not asked.
+    `where` says where the slowest is, "" when unknown; `outside` are idle ranks that were not asked; `lasting` is the
+    same for displays that print no line which is taken back, where it is worth one that stays.
     """
 
     done: RankSet
     waiting: RankSet
     where: str = ""
     outside: RankSet = EMPTY
+    lasting: str = ""
 
 
 @dataclass(frozen=True, slots=True)

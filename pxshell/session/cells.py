@@ -18,6 +18,7 @@ from pxshell.session.desk import Desk
 from pxshell.session.flight import Flight
 from pxshell.session.places import Placement, Words, place_cell
 from pxshell.session.results import Results
+from pxshell.session.running_on import ways_out, whereabouts
 from pxshell.session.syntax import is_single_expression, syntax_fault
 from pxshell.session.waiting import Waiting
 
@@ -163,7 +164,7 @@ class Cells:
         try:
             is_done = self._wait_until(flight, deadline)
         except KeyboardInterrupt:
-            is_done = self._interrupt(flight)
+            is_done = self._interrupt(flight, outcome.code)
         else:
             if not is_done:
                 self._say_left(flight, f"not done within {timeout:g} s")
@@ -206,7 +207,7 @@ class Cells:
             waiting.end()
         return True
 
-    def _interrupt(self, flight: Flight) -> bool:
+    def _interrupt(self, flight: Flight, code: str) -> bool:
         """Interrupt the ranks that still run the cell, and wait a little; a second Ctrl-C leaves them running."""
         assert flight.request is not None
         pending = flight.request.account.pending
@@ -215,18 +216,27 @@ class Cells:
             self._desk.client.request("interrupt_request", {"cell": flight.request.id}, pending)
             if self._wait_until(flight, time.monotonic() + limit):
                 return True
-            self._say_left(flight, f"not interrupted within {limit:g} s, for it waits in C", is_stuck=True)
+            self._say_stuck(flight, f"not interrupted within {limit:g} s, for it waits in C", code)
         except KeyboardInterrupt:
-            self._say_left(flight, "left", is_stuck=True)
+            self._say_stuck(flight, "left", code)
         return False
 
-    def _say_left(self, flight: Flight, why: str, *, is_stuck: bool = False) -> None:
+    def _say_left(self, flight: Flight, why: str, where: str = "", ways: str = "") -> None:
         assert flight.request is not None
         pending = flight.request.account.pending
         runs = "runs" if len(pending) == 1 else "run"
-        text = f"cell {flight.cell} {why}: {pending} {runs} on.  See: %pxresult {flight.cell}"
-        # A rank that waits in MPI for a message that nobody sends is freed by nothing else.
-        self._desk.say(f"{text}   Start anew: %pxrestart" if is_stuck else text, "warning", pending)
+        text = f"cell {flight.cell} {why}: {pending} {runs} on{where}.  See: %pxresult {flight.cell}"
+        self._desk.say(f"{text}   {ways}" if ways else text, "warning", pending)
+
+    def _say_stuck(self, flight: Flight, why: str, code: str) -> None:
+        """Say where ranks are that an interrupt has not freed, and what frees them."""
+        assert flight.request is not None
+        pending = flight.request.account.pending
+        try:
+            where = whereabouts(self._desk, pending, flight.cell, code)
+        except KeyboardInterrupt:  # the third
+            where = ""
+        self._say_left(flight, why, where, ways_out(self._desk, pending))
 
     def _landed(self, flight: Flight, outcome: CellOutcome) -> CellOutcome:
         answers = flight.finish()
@@ -248,6 +258,10 @@ class Cells:
         self._desk.show(Notice("info" if status == "ok" else "warning", text, flight.request.targets))
 
     # Afterwards.
+
+    def has_result(self, cell: int | None) -> bool:
+        """Tell whether the answers to a cell are kept here; None for any."""
+        return cell in self._results if cell is not None else bool(self._results)
 
     def result(self, cell: int | None, *, all_groups: bool) -> CellAnswers:
         """Return the answers to a cell; see `Session.result`."""

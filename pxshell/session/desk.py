@@ -15,6 +15,7 @@ from pxshell.render.events import Event, Level, Notice, Progress
 from pxshell.session.config import Config
 from pxshell.session.focus import Focus
 from pxshell.session.ports import ClientPort, RequestPort
+from pxshell.session.start import Start
 
 __all__ = ["Desk", "is_running_script"]
 
@@ -27,11 +28,12 @@ def is_running_script(state: RankState) -> bool:
 class Desk:
     """The shared part. The display is called under one lock, from the face's thread and the client's io thread."""
 
-    def __init__(self, client: ClientPort, display: Display, config: Config) -> None:
+    def __init__(self, client: ClientPort, display: Display, config: Config, *, holds_start: bool = False) -> None:
         self.client = client
         self.display = display
         self.config = config
         self.focus = Focus(client)
+        self.start = Start(client, is_held=holds_start)
         #: The expression of the last synchronised pause, for the lines that teach it.
         self.sync_expression = "EXPR"
         self._lock = threading.RLock()

@@ -15,6 +15,7 @@ from pxshell.render.events import Level, Text
 from pxshell.session.answers import event_of
 from pxshell.session.asks import Asks
 from pxshell.session.desk import Desk
+from pxshell.session.limits import Limits
 from pxshell.session.places import exit_text
 from pxshell.session.waiting import place_text
 
@@ -30,8 +31,9 @@ _LEVELS: dict[Liveness, Level] = {Liveness.OK: "info", Liveness.DEAD: "error"}
 class Notices:
     """Shows what the client hears without a request; in its io thread, and a timer's for the end of a script."""
 
-    def __init__(self, desk: Desk, asks: Asks, gather: float = _GATHER_S) -> None:
+    def __init__(self, desk: Desk, asks: Asks, limits: Limits, gather: float = _GATHER_S) -> None:
         self._desk = desk
+        self._limits = limits
         self._asks = asks
         self._lock = threading.Lock()
         self._ends: dict[int | None, RankSet] = {}
@@ -136,6 +138,7 @@ class Notices:
             return
         self._told_pauses = {one for one in self._told_pauses if one[0] == state.pause} | {(state.pause, new)}
         self._desk.say(f"{new} paused at {place_text(state)} ({state.reason})", ranks=new)
+        self._limits.ask(new)
 
     _HANDLERS: ClassVar[dict[str, Callable[[Notices, Message], None]]] = {
         "execute_reply": _reply,

@@ -14,6 +14,7 @@ from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.events import Progress
 from pxshell.session.answers import clean
 from pxshell.session.desk import Desk
+from pxshell.session.limits import Limits
 from pxshell.session.standing import Standing, standing_text
 from pxshell.session.sync import Arm, Cancel, Command, Phase, Probe, Probed, Stop, SyncPause
 from pxshell.session.syntax import is_single_expression
@@ -22,6 +23,8 @@ from pxshell.session.wake import Wake
 __all__ = ["PauseOutcome", "Pausing"]
 
 _AGAIN_S = 0.05
+#: Seconds between looks at the values while a program runs to its first one.
+_LOOK_S = 0.5
 #: Seconds that ranks may take to say that they are armed once another one stands at the target.
 _LAST_ANSWERS_S = 0.25
 _STOPPABLE = (Activity.STARTING, Activity.BUSY, Activity.PAUSED, Activity.HELD)
@@ -41,8 +44,10 @@ class PauseOutcome:
 class Pausing:
     """Pauses and resumes ranks; for the face's thread."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, limits: Limits) -> None:
         self._desk = desk
+        self._limits = limits
+        self._look_at = 0.0
 
     def pause(self, ranks: RankSet | None, *, sync: str | None, deadline: float | None) -> PauseOutcome:
         """Pause ranks; see `Session.pause`."""
@@ -73,10 +78,13 @@ class Pausing:
         pause = _new_id()
         content = {"pause": pause, "mode": "line"}
         request = self._desk.control("px_pause_request", content, ranks, limit)
+        if self._desk.start.let_go():
+            started = time.monotonic()
         told = _union(ranks for ranks, one in request.replies() if one.get("outcome") in {"paused", "held", "pending"})
         self._wait_states(lambda: told <= self._standing(ranks), limit - (time.monotonic() - started))
         standing = self._looked_at(ranks, request.replies(), request.account.missing)
         self._desk.say(standing_text(standing, time.monotonic() - started))
+        self._limits.name(standing.all_paused | standing.held)
         return PauseOutcome(pause, standing.all_paused, standing.held)
 
     def _standing(self, ranks: RankSet) -> RankSet:
@@ -130,11 +138,13 @@ class Pausing:
         self._desk.sync_expression = expression
         text = standing_text(Standing.synchronised(ranks, machine.stop, expression), time.monotonic() - started)
         self._desk.say(text)
+        self._limits.name(ranks)
         return PauseOutcome(machine.pause, ranks, stop=machine.stop)
 
     def _drive(self, machine: SyncPause, expression: str, deadline: float) -> None:
         """Carry out what the machine says until it is done, fails, or the time is over."""
-        command: Command | None = machine.begin()
+        command: Command | None = machine.begin_at_start() if self._desk.start.is_held else machine.begin()
+        self._look_at = time.monotonic() + _LOOK_S
         shows_from = time.monotonic() + max(0.0, self._desk.config.progress_after)
         with Wake(self._desk) as wake:
             while not machine.is_over:
@@ -143,7 +153,7 @@ class Pausing:
                 if left <= 0 or gone:
                     command = machine.fail([(gone, "it has ended")] if gone else ())
                 if command is None and not machine.is_over:
-                    command = self._look_again(machine, wake)
+                    command = self._look_again(machine, expression, wake)
                 elif command is not None:
                     command = self._carry_out(machine, command, expression, max(left, 1.0))
                 if time.monotonic() >= shows_from:
@@ -151,11 +161,15 @@ class Pausing:
             if command is not None:
                 self._carry_out(machine, command, expression, 1.0)
 
-    def _look_again(self, machine: SyncPause, wake: Wake) -> Command | None:
+    def _look_again(self, machine: SyncPause, expression: str, wake: Wake) -> Command | None:
         wake.wait(_AGAIN_S)
         if machine.phase is Phase.PROBING:
             return machine.begin()
-        return machine.stopped(machine.pause, self._stops(machine.pause))
+        command = machine.stopped(machine.pause, self._stops(machine.pause))
+        if command is None and machine.awaits_first and time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + _LOOK_S
+            return machine.looked(self._probe(machine.ranks, expression, _LOOK_S))
+        return command
 
     def _stops(self, pause: str) -> list[tuple[RankSet, Stop]]:
         return [
@@ -172,6 +186,7 @@ class Pausing:
                 return machine.probed(self._probe(command.ranks, expression, limit))
             case Arm():
                 outcomes, is_late = self._arm(command, expression, limit)
+                self._desk.start.let_go()
                 return machine.armed(outcomes, is_late=is_late)
             case Cancel():
                 self._desk.control("px_resume_request", {"pause": command.pause}, command.ranks, limit)
@@ -201,8 +216,9 @@ class Pausing:
     def _show_progress(self, machine: SyncPause, expression: str) -> None:
         waiting = _union(ranks for ranks, _ in machine.missing)
         if waiting:
-            where = f"({expression}: {machine.missing[0][1]})"
-            self._desk.progress(Progress(machine.ranks - waiting, waiting, where))
+            why = machine.missing[0][1]
+            lasting = f"pause --sync {expression} waits for {waiting}: {why}"
+            self._desk.progress(Progress(machine.ranks - waiting, waiting, f"({expression}: {why})", lasting=lasting))
 
     # Resume.
 
@@ -264,7 +280,8 @@ def _is_other(content: Mapping[str, Any]) -> bool:
 
 def _probed(ranks: RankSet, content: Mapping[str, Any]) -> Probed:
     if content.get("status") != "ok":
-        return Probed(ranks, why=clean(str(content.get("why") or "it has no value")))
+        why = clean(str(content.get("why") or "it has no value"))
+        return Probed(ranks, why=why, is_hopeless=bool(content.get("hopeless")))
     others = tuple((str(file), str(function), value) for file, _, function, value in content.get("others") or ())
     file, function = str(content.get("file", "")), str(content.get("function", ""))
     return Probed(ranks, content.get("value"), file, function, others=others)

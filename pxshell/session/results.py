@@ -38,6 +38,12 @@ class Results:
     def _is_full(self) -> bool:
         return len(self._kept) > self._max_cells or sum(size for _, size in self._kept.values()) > self._max_bytes
 
+    def __contains__(self, cell: object) -> bool:
+        return cell in self._kept
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
     def get(self, cell: int | None = None) -> CellAnswers:
         """Return the answers to a cell, the last one by default.
 

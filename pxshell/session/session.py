@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
+from pxshell.errors import UsageError
 from pxshell.ranks import RankSet
 from pxshell.render.display import Display
 from pxshell.render.events import CellAnswers, Comparison, Plot, States
@@ -15,6 +18,8 @@ from pxshell.session.comparing import Comparing, Side
 from pxshell.session.config import Config
 from pxshell.session.data import Data
 from pxshell.session.desk import Desk
+from pxshell.session.history import History, PastCell, PastResult
+from pxshell.session.limits import Limits
 from pxshell.session.looking import Looking
 from pxshell.session.notices import Notices
 from pxshell.session.pausing import PauseOutcome, Pausing
@@ -38,20 +43,26 @@ class Session:
         client: The connection; it stays the caller's and is not closed by `close`.
         display: Where events are shown.
         config: Settings, shared with `%pxconfig`.
+        holds_start: The ranks wait for us: their script starts with the first thing that is asked of them. A pause is
+            armed before, so that it stops the very first line.
     """
 
-    def __init__(self, client: ClientPort, display: Display, config: Config | None = None) -> None:
+    def __init__(
+        self, client: ClientPort, display: Display, config: Config | None = None, *, holds_start: bool = False
+    ) -> None:
         self.client = client
         self.config = config or Config()
-        self._desk = Desk(client, display, self.config)
+        self._desk = Desk(client, display, self.config, holds_start=holds_start)
         self._asks = Asks(self._desk)
         self._cells = Cells(self._desk, self._asks)
-        self._pausing = Pausing(self._desk)
+        self._limits = Limits(self._desk)
+        self._pausing = Pausing(self._desk, self._limits)
         self._data = Data(self._desk)
         self._looking = Looking(self._desk)
         self._comparing = Comparing(self._desk)
         self._plotting = Plotting(self._desk)
-        self._notices = Notices(self._desk, self._asks)
+        self._history = History(self._desk)
+        self._notices = Notices(self._desk, self._asks, self._limits)
 
     # Who is addressed.
 
@@ -92,6 +103,10 @@ class Session:
         self._desk.say(self._desk.focus.describe())
         return self.focus
 
+    def start_script(self) -> None:
+        """Let the script start now, if the ranks wait for this session with it."""
+        self._desk.start.let_go()
+
     # Cells.
 
     def run_cell(
@@ -124,6 +139,7 @@ class Session:
             store: Keep the code in the ranks' history.
             unfolded: Show each rank's answer by itself.
         """
+        self.start_script()
         return self._cells.run(
             code,
             self.focus if targets is None else targets,
@@ -144,10 +160,47 @@ class Session:
     def result(self, cell: int | None = None, *, all_groups: bool = False) -> CellAnswers:
         """Return the answers to a cell as far as they have come; None is the last cell.
 
+        A cell that this session has not run, or does not keep any more, is that of another one; which, is said.
+
         Raises:
             UsageError: no such cell is kept.
         """
-        return self._cells.result(cell, all_groups=all_groups)
+        if self._cells.has_result(cell):
+            return self._cells.result(cell, all_groups=all_groups)
+        found = self._history.answers(cell=cell) if cell is not None else self._last_of_all()
+        if found is None:
+            return self._cells.result(cell, all_groups=all_groups)  # which says what there is
+        return self._shown_past(found, all_groups=all_groups)
+
+    def _last_of_all(self) -> PastResult | None:
+        last = self._history.last(1)
+        return self._history.answers(number=last[0].number) if last else None
+
+    def past_result(self, number: int, *, all_groups: bool = False) -> CellAnswers:
+        """Return the answers to a cell of the cluster's history, whoever ran it.
+
+        Raises:
+            UsageError: it is not kept.
+        """
+        found = self._history.answers(number=number)
+        if found is None:
+            raise UsageError(f"h{number} is not kept; see what there is: %pxresult --list")
+        return self._shown_past(found, all_groups=all_groups)
+
+    def _shown_past(self, found: PastResult, *, all_groups: bool) -> CellAnswers:
+        """Say which cell it is, show what it printed, and return what was answered."""
+        past = found.cell
+        when = time.strftime("%H:%M:%S", time.localtime(past.time))
+        cut = f"; {past.cut} bytes of output left out, see %pxlog" if past.cut else ""
+        whose = "this session" if past.is_own else "another session"
+        self._desk.say(f"h{past.number}: cell {past.cell} of {whose}, {when}, on {past.ranks}{cut}")
+        for event in found.output:
+            self._desk.show(event)
+        return replace(found.answers, all_groups=all_groups)
+
+    def history(self, count: int = 20) -> list[PastCell]:
+        """Return the last cells that were run in this cluster, by whomever, the newest last."""
+        return self._history.last(count)
 
     def answer_asks(self) -> None:
         """Ask the user what scripts and detached cells have asked with `input()`; call it before each prompt."""
@@ -173,6 +226,7 @@ class Session:
 
     def resume(self, ranks: RankSet | None = None) -> RankSet:
         """Let ranks go on; None is every rank that a pause holds, whatever the focus. Returns those that went on."""
+        self.start_script()
         return self._pausing.resume(ranks)
 
     def signal(self, what: str, ranks: RankSet | None = None, *, yes: bool = False) -> RankSet:
@@ -181,10 +235,12 @@ class Session:
         Raises:
             UsageError: no such signal; or it would end an MPI job of which only a part is addressed, without `yes`.
         """
+        self.start_script()
         return send_signal(self._desk, what, self.focus if ranks is None else ranks, yes=yes)
 
     def restart(self) -> RankSet:
         """Start all ranks anew: same numbers, next epoch; focus and names stay."""
+        self.start_script()
         return self._looking.restart()
 
     # Data.
@@ -195,16 +251,19 @@ class Session:
         Raises:
             UsageError: a value cannot be pickled.
         """
+        self.start_script()
         return self._data.push(values, self.focus if ranks is None else ranks)
 
     def pull(self, expression: str, ranks: RankSet | None = None, *, peek: bool = False) -> dict[int, Any]:
         """Return the value of an expression on each rank; failures are shown."""
+        self.start_script()
         return self._data.pull(expression, self.focus if ranks is None else ranks, peek=peek)
 
     def apply(
         self, function: Callable[..., Any], *args: Any, ranks: RankSet | None = None, **kwargs: Any
     ) -> dict[int, Any]:
         """Call a function on ranks and return what it returned on each; failures are shown."""
+        self.start_script()
         return self._data.apply(function, args, kwargs, self.focus if ranks is None else ranks)
 
     # Looking.
@@ -215,18 +274,22 @@ class Session:
 
     def inspect(self, code: str, position: int, *, detail: int = 0, timeout: float = 1.0) -> dict[str, Any]:
         """Return the inspect_reply of the first rank of the focus that finds something."""
+        self.start_script()
         return self._looking.inspect(code, position, detail, timeout)
 
     def log(self, rank: int | None = None, *, size: int = 65536) -> str:
         """Return the end of a rank's log, at most `size` bytes; None is the first rank of the focus."""
+        self.start_script()
         return self._looking.log(self.focus.first if rank is None else rank, size)
 
     def status(self) -> States:
         """Return the states of all ranks, folded."""
+        self.start_script()
         return states_of(self.client)
 
     def whereabouts(self) -> States:
         """Return the same, and of ranks that run something where they are and since when; asks them."""
+        self.start_script()
         return whereabouts(self._desk)
 
     def compare(
@@ -254,6 +317,7 @@ class Session:
         Raises:
             UsageError: no expression, no pairs of ranks, or a file that cannot be read.
         """
+        self.start_script()
         return self._comparing.compare(side, other, tolerance, against=against, peek=peek, all_groups=all_groups)
 
     def plot(
@@ -283,6 +347,7 @@ class Session:
         Raises:
             UsageError: no expression, a grid of another size, or a file that cannot be written.
         """
+        self.start_script()
         where = self.focus if ranks is None else ranks
         return self._plotting.plot(expression, where, grid=grid, at=at, save=save, peek=peek, is_text=is_text)
 

@@ -58,7 +58,8 @@ def _check_job(desk: Desk, number: signal.Signals, name: str, ranks: RankSet, *,
     if yes or number not in _DEADLY or not mpi or "ulfm" in mpi.lower() or not others:
         return
     end = "ends" if len(others) == 1 else "end"
+    where = "" if ranks == desk.focus.ranks else f" -t {ranks}"
     raise UsageError(
         f"not sent: {name} to {ranks} ends the whole {mpi} job, {others} {end} with it.  "
-        f"All the same: %pxsignal {name} --yes"
+        f"All the same: %pxsignal {name} --yes{where}"
     )

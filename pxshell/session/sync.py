@@ -6,6 +6,8 @@
        ^                                       |                                   |
        +------------- CANCELLING <--- a rank had passed the target already --------+
 
+A program that has not begun yet has no value to ask for: it is armed for the first one, and begins then.
+
 The ranks run on while they are asked. So the target lies a margin ahead of the highest value, and the margin grows each
 time that a rank was faster.
 """
@@ -25,6 +27,8 @@ __all__ = ["Arm", "Cancel", "Command", "Phase", "Probe", "Probed", "Stop", "Sync
 Value = int | float
 
 _FIRST_MARGIN = 2
+#: So many looks find some ranks at the first value, or all with a value, before that is taken for no common place.
+_LOOKS_AT_FIRST = 10
 
 
 class Phase(StrEnum):
@@ -47,11 +51,14 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """Let these ranks stop in this function as soon as the value reaches the target; paused ones go on until then."""
+    """Let these ranks stop in this function as soon as the value reaches the target; paused ones go on until then.
+
+    Without a target and a function: wherever there is a value first.
+    """
 
     ranks: RankSet
     pause: str
-    target: Value
+    target: Value | None
     file: str
     function: str
 
@@ -80,6 +87,8 @@ class Probed:
     function: str = ""
     why: str = ""
     others: tuple[tuple[str, str, object], ...] = ()
+    #: No code of the program mentions a name of the expression: there will never be a value.
+    is_hopeless: bool = False
 
     def values(self) -> dict[tuple[str, str], object]:
         """Return the value at each place, (file, function), the best place first."""
@@ -134,11 +143,24 @@ class SyncPause:
     _margin: int = _FIRST_MARGIN
     _last_float: float | None = None
     _stopped: dict[Stop, RankSet] = field(default_factory=dict)
+    _awaits_first: bool = False
+    _looks: int = 0
 
     @property
     def is_over(self) -> bool:
         """Whether it is DONE or has FAILED."""
         return self.phase in {Phase.DONE, Phase.FAILED}
+
+    @property
+    def awaits_first(self) -> bool:
+        """Whether the program runs to the first value there is: tell `looked` what a probe says meanwhile."""
+        return self._awaits_first and self.phase is Phase.STOPPING
+
+    def begin_at_start(self) -> Command:
+        """Arm a program that has not begun; let it begin once `armed` has been told."""
+        self._check("begin")
+        self._awaits_first = True
+        return self._arm(("", ""), None)
 
     def begin(self) -> Command:
         """Ask for the values."""
@@ -150,6 +172,9 @@ class SyncPause:
         self._check("probed")
         answers = list(answers)
         self.missing = [(one.ranks, one.why) for one in answers if one.value is None]
+        hopeless = [(one.ranks, one.why) for one in answers if one.is_hopeless]
+        if hopeless:
+            return self.fail(hopeless)
         wrong = [one for one in answers if one.value is not None and not _is_number(one.value)]
         if wrong:
             self.missing = [(one.ranks, f"its value is {one.value!r}, no number that grows") for one in wrong]
@@ -176,7 +201,7 @@ class SyncPause:
         # Nothing has grown between two looks: the very next value will do.
         return highest + growth * self._margin if growth else math.nextafter(highest, math.inf)
 
-    def _arm(self, place: tuple[str, str], target: Value) -> Command:
+    def _arm(self, place: tuple[str, str], target: Value | None) -> Command:
         self.phase = Phase.ARMING
         self.pause = self.new_id()
         self._stopped = {}
@@ -210,6 +235,22 @@ class SyncPause:
         self._stopped = {stop: ranks & self.ranks for ranks, stop in stops if ranks & self.ranks}
         return self._checked_stop() if self.phase is Phase.STOPPING else None
 
+    def looked(self, answers: Iterable[Probed]) -> Command | None:
+        """Take what a probe said while the program runs to the first value.
+
+        Ranks that never come to it are waited for in vain: the value is nowhere that lines of user code assign it, or
+        those that have it not wait for those that stand. The synchronised pause then goes on in the ordinary way.
+        """
+        answers = list(answers)
+        hopeless = [(one.ranks, one.why) for one in answers if one.is_hopeless]
+        if hopeless:
+            return self.fail(hopeless)
+        lacking = _union(one.ranks for one in answers if one.value is None)
+        self._looks += 1 if self._stopped or not lacking else 0
+        if not self._stopped and lacking:
+            self.missing = [(one.ranks, one.why) for one in answers if one.value is None]
+        return self._again() if self._looks >= _LOOKS_AT_FIRST else None
+
     def _checked_stop(self) -> Command | None:
         standing = _union(self._stopped.values())
         self.missing = [(self.ranks - standing, "it has not reached the step")] if self.ranks - standing else []
@@ -223,7 +264,9 @@ class SyncPause:
 
     def _again(self) -> Command:
         """Cancel, to aim further ahead."""
-        self._margin *= 2
+        if not self._awaits_first:
+            self._margin *= 2
+        self._awaits_first = False
         self._last_float = None
         self.phase = Phase.CANCELLING
         return Cancel(self.ranks, self.pause)

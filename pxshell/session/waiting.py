@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 
 from pxshell.protocol.state import RankState
 from pxshell.ranks import RankSet
 from pxshell.render.events import Progress
 from pxshell.session.desk import Desk
 from pxshell.session.ports import RequestPort
+from pxshell.session.running_on import innermost, written_place
 
 __all__ = ["Waiting", "place_text", "wait_for"]
 
@@ -21,13 +20,7 @@ _LOOK_S = 0.1
 
 def place_text(state: RankState) -> str:
     """Write where a rank stands: `sim.py:87 in main`; "" when unknown."""
-    return _written(state.file, state.line, state.function) if state.file else ""
-
-
-def _written(file: str, line: int, function: str) -> str:
-    name = os.path.basename(file)  # noqa: PTH119 - a path of the rank's machine
-    inside = f" in {function}" if function and function != "<module>" else ""
-    return f"{name}:{line}{inside}"
+    return written_place(state.file, state.line, state.function) if state.file else ""
 
 
 def wait_for(desk: Desk, request: RequestPort, timeout: float | None = None) -> bool:
@@ -89,12 +82,5 @@ class Waiting:
         if self._stacks is None or not self._stacks.done:
             return ""
         entries = [entry for _, content in self._stacks.replies() for entry in content.get("entries", ())]
-        return _innermost(entries)
-
-
-def _innermost(entries: Iterable[list[Any]]) -> str:
-    user = [entry for entry in entries if len(entry) == 4 and entry[3]]
-    if not user:
-        return ""
-    file, line, function, _ = user[-1]
-    return f"at {_written(str(file), int(line), str(function))}"
+        found = innermost(entries)
+        return "" if found is None else f"at {written_place(*found)}"

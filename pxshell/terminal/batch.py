@@ -12,8 +12,9 @@ from pxshell.ranks import EMPTY
 from pxshell.render import Event, Notice, Progress, Text, renderer_for, to_json
 from pxshell.session import Config, Session
 from pxshell.session.ports import ClientPort
+from pxshell.session.routing import without_local
 from pxshell.terminal.cells import CellRunner
-from pxshell.terminal.routing import without_local
+from pxshell.terminal.unfinished import unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ def run_cells(
     keep_going: bool = False,
     out: TextIO | None = None,
     afterwards: Callable[[], int] | None = None,
+    starts_script: bool = False,
 ) -> int:
     """Run cells and return the exit status of the worst rank: 0 is well, 1 an error, a refusal or a missing rank.
 
@@ -41,15 +43,30 @@ def run_cells(
         keep_going: Run the next cell although one has failed.
         out: Where answers go; stdout by default.
         afterwards: Called when the cells are done, while what the script says is still shown; its status counts too.
+        starts_script: The ranks wait for us with their script. It begins with the first cell that is about more than
+            what follows (`%pxfocus`, `%pxconfig`); a pause is armed before its first line.
     """
     display = _Display(client, out or sys.stdout, as_json=json)
     worst = 0
-    with Session(client, display, Config(live=False)) as session, _Here(session, display) as here:
+    config = Config(live=False)
+    with (
+        Session(client, display, config, holds_start=starts_script) as session,
+        _Here(session, display) as here,
+    ):
         runner = CellRunner(session, display, here.run, display.page)
-        for cell in cells:
-            worst = max(worst, runner.run(cell))
-            if here.has_left or (worst and not keep_going):
-                break
+        failed = 0
+        try:
+            for number, cell in enumerate(cells, 1):
+                worst = max(worst, runner.run(cell))
+                if here.has_left:
+                    break
+                if worst and not keep_going:
+                    failed = number
+                    break
+        finally:
+            session.start_script()
+        if (left := unfinished(session, failed=failed, cells=len(cells), waits=afterwards is not None)) is not None:
+            display.show(left)
         return max(worst, afterwards()) if afterwards is not None else worst
 
 
@@ -63,6 +80,7 @@ class _Display:
         self._client = client
         self._out = out
         self.as_json = as_json
+        self._lasting = ""
 
     def show(self, event: Event) -> None:
         """Write an event."""
@@ -74,7 +92,11 @@ class _Display:
         self._write(renderer_for(stream)(event, self._client.ranks, shutil.get_terminal_size().columns), stream)
 
     def progress(self, progress: Progress | None) -> None:
-        """Say nothing: there is no line that could be taken back."""
+        """Say once what a pause waits for; nothing else: there is no line that could be taken back."""
+        lasting = progress.lasting if progress is not None else ""
+        if lasting and lasting != self._lasting:
+            self.show(Notice("info", lasting))
+        self._lasting = lasting
 
     def ask(self, prompt: str, *, password: bool = False) -> str:
         """Answer for nobody: a rank that asks finds the end of its input."""
@@ -119,6 +141,8 @@ class _Here:
 
             self._display.page(help_text())
             return 0
+        if not text.lstrip().startswith("%px"):
+            self._session.start_script()  # a magic of ours starts it itself, when it needs it
         shell = self._shell or self._made()
         self._holder.has_failed = False
         code = without_local(text)

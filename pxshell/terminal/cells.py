@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pxshell.errors import PxshellError
 from pxshell.render import Display, Notice
 from pxshell.session import Session
-from pxshell.terminal.routing import Piece, split_cell
+from pxshell.session.routing import Piece, split_cell
 
 __all__ = ["CellRunner"]
 

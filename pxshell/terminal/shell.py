@@ -23,6 +23,7 @@ from pygments.token import Token, _TokenType
 from pxshell.errors import UsageError
 from pxshell.magics import load
 from pxshell.session import Session
+from pxshell.session.routing import runs_here, without_local
 from pxshell.terminal.cells import CellRunner
 from pxshell.terminal.completion import RankCompleter
 from pxshell.terminal.display import TerminalDisplay
@@ -30,7 +31,6 @@ from pxshell.terminal.help import help_text
 from pxshell.terminal.keys import add_keys
 from pxshell.terminal.leaving import Leaving
 from pxshell.terminal.prompt import Fragments, toolbar
-from pxshell.terminal.routing import runs_here, without_local
 from pxshell.terminal.screen import Screen
 from pxshell.terminal.typeahead import typing_ahead
 

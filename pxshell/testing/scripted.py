@@ -145,7 +145,10 @@ class ScriptedClient:
         #: What was told without an answer: type, content, ranks.
         self.told: list[tuple[str, dict[str, Any], RankSet]] = []
         self.is_closed = False
-        self._table: dict[str, Answer] = {}
+        # Every first pause asks for the one, every result that is not kept for the other.
+        no_limits = replies("px_limits_reply", (None, {"status": "ok", "limits": []}))
+        no_history = replies("px_history_reply", (None, {"status": "ok", "cells": [], "messages": []}))
+        self._table: dict[str, Answer] = {"px_limits_request": no_limits, "px_history_request": no_history}
         self._subscribers: list[OnMessage] = []
         self._numbers = itertools.count(1)
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from pxshell.cluster import controller as module
-from pxshell.cluster.controller import end_process, processes_of, start_controller, wait_until_ready
+from pxshell.cluster.controller import end_process, live_directories, processes_of, start_controller, wait_until_ready
 from pxshell.cluster.files import ClusterFiles
 from pxshell.errors import LaunchError
 from pxshell.rendezvous.processes import is_running, start_time
@@ -108,5 +108,7 @@ def test_controller_and_node_of_a_directory_are_found_by_their_command_line(tmp_
     wait_until(lambda: psutil.Process(child.pid).cmdline() == command, 10, "the node has its command line")
     assert [pid for pid, _ in processes_of(tmp_path)] == [child.pid]
     assert processes_of(tmp_path / "other") == []
+    assert tmp_path in live_directories()
+    assert tmp_path / "other" not in live_directories()
     child.send_signal(signal.SIGKILL)
     child.wait()

@@ -152,3 +152,20 @@ def test_an_mpi_cluster_is_one_world():
         assert client.snapshot.mpi
         answers = text_of(client, "(lambda c: (c.rank, c.size))(__import__('mpi4py.MPI').MPI.COMM_WORLD)")
         assert answers == {str(rank): f"({rank}, 4)" for rank in range(4)}
+
+
+def test_two_state_directories_with_one_runtime_directory_share_its_names(tmp_path, monkeypatch):
+    """P8: a cluster of the other one is neither overwritten nor swept away; its name is refused, or passed over."""
+    (tmp_path / "sim.py").write_text("import time\nwhile True: time.sleep(0.01)\n")
+    with Cluster.start(1, script=["sim.py"], cwd=tmp_path) as first:
+        assert first.name == "sim-1"
+        with monkeypatch.context() as other:
+            other.setenv("PXSHELL_DIR", str(tmp_path / "other"))
+            other.setattr("pxshell.cluster.files._KEPT", 1)
+            with pytest.raises(UsageError, match="'sim-1' runs here already, of PXSHELL_DIR /"):
+                Cluster.start(1, name="sim-1")
+            with Cluster.start(1, script=["sim.py"], cwd=tmp_path) as second:
+                assert second.name == "sim-2"
+                assert [info.name for info in list_clusters()] == ["sim-2"]
+        assert [info.name for info in list_clusters()] == ["sim-1"]
+        assert first.client().ask("px_status_request", {})["name"] == "sim-1"

@@ -281,3 +281,18 @@ def test_a_stopped_cluster_ends_when_its_nodes_have_left() -> None:
         assert world.controller.finished.result() == "stopped"
 
     run(check)
+
+
+def test_a_restart_reaches_the_node_of_ranks_that_have_all_ended() -> None:
+    """P8: a rank's death is an MPICH world's death, and it can be started anew; ranks of no node are missing."""
+
+    def check(world: World) -> None:
+        node, client = world.node(0, 1), world.peer(Role.OPERATOR)
+        dead = RankState(Activity.ENDED, liveness=Liveness.DEAD)
+        world.says(node, "px_state", dead.to_content(), RankSet([0, 1]))
+        world.says(client, "px_restart_request", {}, RankSet([0, 1, 2]))
+        assert [str(message.ranks) for message in world.server.to(node, "px_restart_request")] == ["0-1"]
+        world.controller._up.flush()
+        assert [str(message.ranks) for message in world.server.to(client, "px_missing")] == ["2"]
+
+    run(check)

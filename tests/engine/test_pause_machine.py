@@ -11,6 +11,7 @@ from pxshell.engine.frames import Place
 from pxshell.engine.pause_machine import PATIENCE, PauseMachine, PauseRequest
 from pxshell.engine.pause_states import (
     TRANSITIONS,
+    Accepted,
     Armed,
     Cancelled,
     Held,
@@ -146,4 +147,37 @@ def test_user_code_nests_and_its_end_answers_idle(machine, told):
     machine.end()
     machine.end()
     assert machine.state is PauseState.IDLE
+    assert told == [Idle("p")]
+
+
+def test_a_request_before_the_script_begins_is_accepted_and_started_with_it(told):
+    """Design 9: user code starts when the front end is attached, and a pause is armed before its first line."""
+    machine = PauseMachine(told.append, strict=True)
+    machine.expect()
+    assert not machine.take(PauseRequest("p"), None, 10.0)
+    assert not machine.take(PauseRequest("p"), None, 10.0)
+    assert told == [Accepted("p")]
+    assert machine.begin()
+    assert (machine.state, machine.request.pause_id, machine.deadline) == (PauseState.REQUESTED, "p", None)
+    assert not machine.begin()
+
+
+def test_a_newer_request_before_the_script_begins_replaces_the_older(told):
+    """One request at a time."""
+    machine = PauseMachine(told.append, strict=True)
+    machine.expect()
+    machine.take(PauseRequest("p"), None, 1.0)
+    machine.take(PauseRequest("q"), None, 2.0)
+    assert told == [Accepted("p"), Cancelled("p"), Accepted("q")]
+    assert machine.resume("p") == "stale"
+    assert machine.cancel("q")
+    assert machine.resume(None) == "not paused"
+    assert not machine.begin()
+    assert machine.state is PauseState.RUNNING
+
+
+def test_an_engine_without_a_script_has_nothing_to_wait_for(told):
+    """A rank that is idle is not paused."""
+    machine = PauseMachine(told.append, strict=True)
+    machine.take(PauseRequest("p"), None, 1.0)
     assert told == [Idle("p")]

@@ -320,3 +320,44 @@ def test_a_signal_from_elsewhere_does_not_end_an_idle_rank(rig):
     assert rig.node.run("1")[-1].data()["status"] == "ok"
     engine.send_signal(signal.SIGINT)
     assert rig.node.run("1")[-1].data()["status"] == "ok"
+
+
+def test_a_pause_that_came_before_the_start_stops_the_first_line(rig):
+    """Design 9: a front end arms its pause, then lets user code start."""
+    rig.start("--hold", "sim.py", files={"sim.py": "x = 1\ny = 2\nx = 3\n"})
+    rig.node.wait_state("starting")
+    assert rig.node.ask("px_pause_request", {"pause": "p1", "mode": "line"})["outcome"] == "pending"
+    rig.node.ask("px_start_request")
+    assert rig.node.wait_state("paused")["line"] == 1
+    assert rig.node.run("'x' in globals()", place="frame:p1")[0].data()["data"]["text/plain"] == "False"
+    rig.node.ask("px_resume_request", {"pause": "p1"})
+    assert rig.node.reply_to("run").data()["exit"] == 0
+
+
+def test_a_pause_that_is_withdrawn_before_the_start_stops_nothing(rig):
+    """P5: what is not paused runs as it would."""
+    rig.start("--hold", "sim.py", files={"sim.py": "print('on')"})
+    rig.node.wait_state("starting")
+    rig.node.ask("px_pause_request", {"pause": "p1", "mode": "line"})
+    assert rig.node.ask("px_resume_request", {"pause": "p1"})["outcome"] == "resumed"
+    rig.node.ask("px_start_request")
+    assert rig.node.reply_to("run").data()["exit"] == 0
+
+
+def test_a_synchronised_pause_before_the_start_stops_at_the_first_value(rig):
+    """Where a name is assigned first, in whatever function."""
+    rig.start("--hold", "sim.py", files={"sim.py": """
+        def main():
+            total = 0
+            for step in range(5, 9):
+                total += step
+        main()
+    """})  # fmt: skip
+    rig.node.wait_state("starting")
+    sync = {"mode": "sync", "expression": "step", "target": None, "file": "", "function": ""}
+    assert rig.node.ask("px_pause_request", {"pause": "p1", **sync})["outcome"] == "pending"
+    rig.node.ask("px_start_request")
+    state = rig.node.wait_state("paused")
+    assert (state["value"], state["function"], state["reason"]) == (5, "main", "sync")
+    rig.node.ask("px_resume_request", {"pause": "p1"})
+    assert rig.node.reply_to("run").data()["exit"] == 0

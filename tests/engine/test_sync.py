@@ -122,3 +122,31 @@ def test_a_condition_has_a_value_in_its_function_only():
     assert not mine.is_reached(4)
     assert not mine.is_reached(None)
     assert SyncCondition("later", 5, __file__, "x").value_in(sys._getframe()) is None
+
+
+def test_without_a_function_every_one_that_assigns_the_name_is_meant():
+    """Sync pause from the start: nobody knows yet where the steps are counted."""
+    condition = SyncCondition("step", None)
+
+    def counts():
+        step = 0
+        return sys._getframe(), step
+
+    def reads():
+        return step  # noqa: F821 - never called
+
+    frame, _ = counts()
+    assert condition.is_about(frame.f_code)
+    assert not condition.is_about(reads.__code__)
+    assert condition.is_reached(condition.value_in(frame))
+    assert not condition.is_reached(None)
+
+
+def test_a_name_that_the_program_does_not_mention_is_hopeless(monkeypatch):
+    """P10: said at once, with a hint; no frame knows the name."""
+    from pxshell.engine import mentions
+
+    monkeypatch.setattr(mentions, "unknown_name", lambda names, frame: mentions.Unknown(names[0], "step"))
+    found = probe("stpe", here())
+    assert (found.is_hopeless, found.value) == (True, None)
+    assert found.error == "no code of the program mentions stpe (did you mean step?)"

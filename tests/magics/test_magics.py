@@ -38,7 +38,7 @@ CASES = [
     ("%pxsignal INT 3", [], "%pxsignal INT takes no '3'; ranks: -t RANKS\n"),
     ("%pxstatus", [], "cluster calm-fox, 4 ranks\n[0-3]  idle\n"),
     ("%pxresult", [], "no cell has run in this session; run one: %px CODE\n"),
-    ("%pxresult now", [], "'now' is no number of a cell: %pxresult [CELL] [--all]\n"),
+    ("%pxresult now", [], "'now' is no number of a cell: %pxresult [CELL | h12] [--all] | --list\n"),
     ("%pxlog x", [], "'x' is no rank: %pxlog 3\n"),
     ("%pxlog 9", [], "there is no rank 9; there are 0-3\n"),
     ("%pxconfig --colour", [], None),
@@ -133,6 +133,12 @@ def test_autopx_sends_every_cell_until_it_is_switched_off(magician):
     assert [(code.rstrip("\n"), ranks) for code, ranks in magician.sent()] == [("a = -1\nb = 2", "0-3")]
     assert magician.shell.user_ns["c"] == 3
     assert "a" not in magician.shell.user_ns
+
+
+def test_under_autopx_a_cell_may_change_the_focus_in_its_middle(magician):
+    magician.run("%autopx")
+    magician.run("a = 1\n%pxfocus 0\nb = 2")
+    assert magician.sent() == [("a = 1", "0-3"), ("b = 2", "0")]
 
 
 def test_in_a_shell_that_routes_cells_itself_autopx_is_its_switch(magician, monkeypatch):

@@ -20,3 +20,9 @@ def test_a_status_is_an_exit_a_signal_or_unknown(status, text, line):
     """P3: why a rank is missing."""
     assert status_text(status) == text
     assert end_line(status) == line
+
+
+def test_what_was_sent_explains_an_unknown_status_only():
+    """A status that is known needs no explanation."""
+    assert end_line(None, "KILL was sent to 1") == "gone, status unknown (KILL was sent to 1)"
+    assert end_line(3, "KILL was sent to 1") == "ended: exit 3"

@@ -9,7 +9,10 @@ from pxshell.protocol import types
 from pxshell.protocol.types import TYPES, Direction, Fold, Lane, Role, lane_of, may_send, type_of
 
 CLIENTS = (Role.OPERATOR, Role.OBSERVER)
-READ_ONLY = {"px_stacks_request", "px_where_request", "px_status_request", "px_log_request"}
+READ_ONLY = {
+    *("px_stacks_request", "px_where_request", "px_status_request", "px_log_request"),
+    *("px_limits_request", "px_history_request"),
+}
 
 
 def test_each_type_has_one_row():

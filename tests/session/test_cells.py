@@ -166,9 +166,10 @@ def test_a_script_that_asks_is_answered_before_the_next_prompt(make_stage):
 
 
 def open_cell(stage, code="long()"):
-    """Let ranks answer nothing until told."""
+    """Let ranks answer nothing until told, but where they are."""
     stage.client.on("execute_request", lambda asked: [])
-    stage.client.on("px_stacks_request", lambda asked: [])
+    entries = [["<px cell 1>", 1, "<module>", True]]
+    stage.client.on("px_stacks_request", lambda asked: [Said("px_stacks_reply", {"entries": entries})])
     return code
 
 
@@ -237,7 +238,39 @@ def test_ctrl_c_twice_gives_the_prompt_back_and_leaves_them_running(stage, monke
     code = open_cell(stage)
     interrupted(monkeypatch, 2)
     assert stage.session.run_cell(code).status == "running"
-    assert stage.shown() == "cell 1 left: 0-3 run on.  See: %pxresult 1   Start anew: %pxrestart\n"
+    assert stage.shown(200) == (
+        "cell 1 left: 0-3 run on at cell 1, line 1: long().  See: %pxresult 1   "
+        "End them: %pxsignal KILL -t 0-3   Start anew: %pxrestart\n"
+    )
+
+
+def test_ranks_that_ctrl_c_cannot_free_are_said_with_their_place_and_the_way_out(make_stage, monkeypatch):
+    """At 2 a.m.: where they are, why Ctrl-C does nothing, and which rank could send what they wait for."""
+    stage = make_stage(mpi="MPICH 5.0.2")
+    entries = [["<px cell 1>", 2, "<module>", True], ["/lib/mpi4py/x.py", 9, "wait", False]]
+    deep = [["<px cell 1>", 2, "<module>", True], ["/home/me/halo.py", 12, "swap", True]]
+    stacks = [
+        Said("px_stacks_reply", {"entries": entries}, "0-1"),
+        Said("px_stacks_reply", {"entries": deep}, "2"),
+    ]
+    code = open_cell(stage, "import x\ncomm.Barrier()")
+    stage.client.on("px_stacks_request", lambda asked: stacks)
+    interrupted(monkeypatch, 2)
+    stage.session.run_cell(code, RankSet.parse_folded("0-2"))
+    assert stage.shown(300) == (
+        "cell 1 left: 0-2 run on, 0-1 at cell 1, line 2: comm.Barrier(); 2 at halo.py:12 in swap.  See: %pxresult 1   "
+        "Ctrl-C does not end a call of MPI; let 3 do what they wait for: %px -t 3 CODE   Start all anew: %pxrestart\n"
+    )
+
+
+def test_a_rank_that_cannot_say_where_it_is_holds_the_gil(stage, monkeypatch):
+    """P6: nobody in its process can answer; that is an answer too."""
+    monkeypatch.setattr("pxshell.session.running_on._LIMIT_S", 0.01)
+    code = open_cell(stage)
+    stage.client.on("px_stacks_request", lambda asked: [])
+    interrupted(monkeypatch, 2)
+    stage.session.run_cell(code, RankSet.of(1))
+    assert "1 runs on, 1 does not say where, for C code holds the GIL." in stage.shown(300)
 
 
 def test_ranks_that_cannot_be_interrupted_are_left_running(stage, monkeypatch):
@@ -245,7 +278,7 @@ def test_ranks_that_cannot_be_interrupted_are_left_running(stage, monkeypatch):
     stage.session.config.interrupt_deadline = 0.01
     interrupted(monkeypatch, 1)
     assert stage.session.run_cell(code).status == "running"
-    assert stage.shown().startswith("cell 1 not interrupted within 0.01 s, for it waits in C: 0-3 run on.")
+    assert stage.shown().startswith("cell 1 not interrupted within 0.01 s, for it waits in C: 0-3 run on at")
 
 
 def test_progress_says_who_is_waited_for_and_where_the_slowest_is(stage, monkeypatch):

@@ -405,3 +405,26 @@ def test_all_ranks_are_restarted_with_focus_and_names_kept(stage):
     assert str(stage.session.restart()) == "0-3"
     assert stage.shown().startswith("0-3 restarted (")
     assert str(stage.session.focus) == "1-2"
+
+
+def test_a_synchronised_pause_of_an_unknown_name_is_refused_at_once(running):
+    """P10: what, why, what to do; nobody waits for the deadline."""
+    why = "no code of the program mentions stpe (did you mean step?)"
+    content = {"status": "error", "why": why, "hopeless": True}
+    running.client.on("px_probe_request", replies("px_probe_reply", (None, content)))
+    with pytest.raises(
+        UsageError, match=r"^not paused: stpe on 0-3: no code .* \(did you mean step\?\); the program runs on$"
+    ):
+        running.session.pause(sync="stpe")
+    assert len(running.client.asked_for("px_probe_request")) == 1
+
+
+def test_a_synchronised_pause_says_what_it_waits_for(running):
+    """P3: nothing waits unseen; with a line that stays, for displays that cannot take one back."""
+    running.session.config.progress_after = 0.0
+    why = {"status": "error", "why": "step has no value yet"}
+    running.client.on("px_probe_request", replies("px_probe_reply", (None, why)))
+    with pytest.raises(DeadlineError):
+        running.session.pause(sync="step", deadline=0.2)
+    shown = [one for one in running.display.progresses if one is not None]
+    assert {one.lasting for one in shown} == {"pause --sync step waits for 0-3: step has no value yet"}

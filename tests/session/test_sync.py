@@ -165,3 +165,40 @@ def test_a_rank_that_waits_for_one_that_stands_makes_it_aim_further_ahead(machin
     machine.cancelled()
     second = machine.probed([Probed(ALL, 10, "sim.py", 5, "main")])
     assert second.target - 10 > first.target - 10
+
+
+def test_a_program_that_has_not_begun_is_armed_for_its_first_value(machine):
+    assert machine.begin_at_start() == Arm(ALL, "p1", None, "", "")
+    assert machine.armed([(ALL, "pending", "")]) is None
+    assert machine.awaits_first
+    assert machine.looked([Probed(ALL, why="no value yet")]) is None
+    assert machine.missing == [(ALL, "no value yet")]
+    machine.stopped("p1", [(ALL, Stop("sim.py", 3, "main", 0))])
+    assert machine.phase is Phase.DONE
+
+
+@pytest.mark.parametrize("standing", [[], [(ranks("0"), Stop("sim.py", 3, "setup", 0))]])
+def test_ranks_that_never_come_to_a_first_value_are_asked_for_their_values(machine, standing):
+    """Only rank 0 counts while it reads its input, and the others wait for it in C; or no line of theirs assigns it."""
+    machine.begin_at_start()
+    machine.armed([(ALL, "pending", "")])
+    machine.stopped("p1", standing)
+    answers = [Probed(ranks("0-3"), 0, **PLACE)]
+    commands = [machine.looked(answers) for _ in range(10)]
+    assert commands == [None] * 9 + [Cancel(ALL, "p1")]
+    assert machine.cancelled() == Probe(ALL)
+    assert machine.probed(answers).target == 2
+
+
+@pytest.mark.parametrize("phase", ["probing", "first"])
+def test_a_name_that_no_code_mentions_ends_it_at_once(machine, phase):
+    """P10: nobody waits for what cannot come."""
+    hopeless = [Probed(ALL, why="no code mentions stpe", is_hopeless=True)]
+    if phase == "first":
+        machine.begin_at_start()
+        machine.armed([(ALL, "pending", "")])
+        assert machine.looked(hopeless) == Cancel(ALL, "p1")
+    else:
+        assert machine.probed(hopeless) is None
+    assert machine.phase is Phase.FAILED
+    assert machine.missing == [(ALL, "no code mentions stpe")]

@@ -102,3 +102,86 @@ def test_inspection_and_help_are_printed(run, client):
     client.on("inspect_request", lambda asked: [Said("inspect_reply", found)])
     assert run("u?") == (0, "Docstring: u\n")
     assert "%pxfocus" in run("?px")[1]
+
+
+def test_a_script_starts_with_the_first_thing_that_is_asked_of_it(run, client):
+    """What sets something here only, as a focus, does not start it; whatever follows does, before it."""
+    client.on("px_start_request", lambda asked: [Said("px_start_reply", {"status": "ok"})])
+    run("%pxfocus 0", "rank", starts_script=True)
+    assert [one.type for one in client.asked][:2] == ["px_start_request", "execute_request"]
+
+
+def test_a_script_starts_before_code_that_runs_here(run, client):
+    """`%local time.sleep(2)` lets it run for two seconds."""
+    client.on("px_start_request", lambda asked: [Said("px_start_reply", {"status": "ok"})])
+    run("%local import builtins", starts_script=True)
+    assert [one.type for one in client.asked] == ["px_start_request"]
+
+
+def test_a_script_starts_when_every_cell_was_refused(run, client):
+    """The front end leaves, and the ranks go on."""
+    client.on("px_start_request", lambda asked: [Said("px_start_reply", {"status": "ok"})])
+    assert run("%pxfocus 9", starts_script=True)[0] == 1
+    assert [one.type for one in client.asked] == ["px_start_request"]
+
+
+def test_a_first_cell_that_pauses_is_armed_before_the_script_starts(run, client):
+    """Design 9: user code starts only when the first cell is armed."""
+    client.set_state("0-1", activity="starting")
+
+    def started(asked):
+        yield Said("px_start_reply", {"status": "ok"})
+        client.set_state("0-1", activity="paused", cell="run", pause="p", file="sim.py", line=1)
+
+    client.on("px_pause_request", lambda asked: [Said("px_pause_reply", {"outcome": "pending"})])
+    client.on("px_start_request", started)
+    assert run("%pxsignal pause", starts_script=True)[0] == 0
+    assert [one.type for one in client.asked][:2] == ["px_pause_request", "px_start_request"]
+
+
+def test_what_a_pause_waits_for_is_said_once(run, client, capsys):
+    """Nothing waits for ever unseen; a printed line stays, so it is printed once."""
+    client.set_state("0-1", activity="busy", cell="run")
+    why = {"status": "error", "why": "later has no value yet"}
+    client.on("px_probe_request", lambda asked: [Said("px_probe_reply", why)])
+    status, _ = run("%pxsignal pause --sync later --timeout 1.3")
+    assert status == 1
+    assert capsys.readouterr().err.count("pause --sync later waits for 0-1: later has no value yet\n") == 1
+
+
+def stand(client, ranks="0-1", activity="paused", line=87):
+    client.set_state(
+        ranks, activity=activity, cell="run", pause="p", file="/home/me/sim.py", line=line, function="main"
+    )
+
+
+def test_cells_that_did_not_run_are_counted(run, capsys):
+    """P10: what happened, why, what to do."""
+    assert run("exit 3", "rank", "rank")[0] == 3
+    assert capsys.readouterr().err == (
+        "cell 1 of 3 has failed, so the last 2 did not run; all the same: --keep-going\n"
+    )  # fmt: skip
+
+
+def test_ranks_that_stay_paused_after_a_failure_are_said_with_the_way_on(run, client, capsys):
+    """The front end leaves, and nothing else would tell that they wait for somebody."""
+    stand(client)
+    assert run("exit 3", "rank")[0] == 3
+    assert capsys.readouterr().err == (
+        "cell 1 of 2 has failed, so the last did not run; 0-1 stay paused at sim.py:87 in main.  "
+        "Go on: pxshell attach calm-fox -c '%pxsignal resume'   Look: pxshell attach calm-fox\n"
+    )
+
+
+def test_ranks_that_stay_paused_after_good_cells_are_said_too(run, client, capsys):
+    """With --wait, what is waited for."""
+    stand(client, "0")
+    stand(client, "1", "held", 12)
+    assert run("%pxfocus 0", afterwards=lambda: 0)[0] == 0
+    assert "\n0-1 stay paused, and --wait waits.  Go on: pxshell attach calm-fox -c" in capsys.readouterr().err
+
+
+def test_a_last_cell_that_fails_leaves_nothing_to_say(run, capsys):
+    """The failure has been shown."""
+    assert run("rank", "exit 3")[0] == 3
+    assert capsys.readouterr().err == ""

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from pxshell.ranks import RankSet
+from pxshell.session.routing import HERE
 from pxshell.terminal.app import run_terminal
-from pxshell.terminal.routing import HERE
 from pxshell.testing.scripted import Said, ScriptedClient
 from pxshell.testing.waiting import wait_until
 

@@ -1,48 +1,9 @@
 """Where input goes: the focus, or this process."""
 
 import pytest
+from routes import FOCUS, HERE
 
-from pxshell.terminal.routing import Piece, runs_here, split_cell, without_local
-
-HERE = [
-    "%px x",
-    "%px -u.max()",
-    "%%px -t 0",
-    "%pxfocus 3",
-    "%pxfocus?",
-    "%autopx",
-    "%local 1 + 1",
-    "%%local",
-    "exit",
-    "quit()",
-    "%history -n 3",
-    "%rerun",
-    "%save a 1",
-    "%edit",
-    "%paste",
-    "%config IPCompleter",
-    "%colors nocolor",
-    "%lsmagic",
-    "?px",
-    "px?",
-    "?%pxfocus",
-    "answer = %pxpull u",
-]
-FOCUS = [
-    "x = 1",
-    "x?",
-    "!ls",
-    "files = !ls",
-    "%timeit x",
-    "%%time",
-    "%who",
-    "px = 3",
-    "exits",
-    "exit_code",
-    "history",
-    "x = 5 %px",
-    "  %px x",
-]
+from pxshell.session.routing import Piece, runs_here, split_cell, without_local
 
 
 @pytest.mark.parametrize("line", HERE)
