@@ -6,11 +6,14 @@ import sys
 import tempfile
 import threading
 import uuid
+from importlib.util import find_spec
 from pathlib import Path
 
+import environments
 import hypothesis
 import leaks
 import pytest
+import slurm
 
 RUN = uuid.uuid4().hex
 
@@ -119,11 +122,35 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what this machine cannot run."""
-    lacks = {
-        "mpi": None if _find_mpiexec() else "no mpiexec beside this Python or on PATH",
-        "browser": None if shutil.which("chromium") or shutil.which("google-chrome") else "no Chromium on PATH",
-    }
+    wanted = {marker for item in items for marker in _LACKS if item.get_closest_marker(marker)}
+    lacks = {marker: why for marker in wanted if (why := _LACKS[marker]())}
     for item in items:
         for marker, why in lacks.items():
-            if why and item.get_closest_marker(marker):
+            if item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=why))
+
+
+def _lacks_environment(name: str) -> str | None:
+    return None if environments.python_of(name) else environments.why_not(name)
+
+
+def _lacks_slurm() -> str | None:
+    missing = slurm.missing_programs()
+    return f"no {', '.join(missing)} on this machine" if missing else None
+
+
+def _lacks_browser() -> str | None:
+    if not shutil.which("chromium"):
+        return "no chromium on PATH"
+    missing = [name for name in ("jupyterlab", "playwright") if find_spec(name) is None]
+    return f"no {' and '.join(missing)} here: pip install -e '.[browser]'" if missing else None
+
+
+#: Why the tests with a marker cannot run on this machine; None if they can.
+_LACKS = {
+    "mpi": lambda: None if _find_mpiexec() else "no mpiexec beside this Python or on PATH",
+    "browser": _lacks_browser,
+    "openmpi": lambda: _lacks_environment("openmpi"),
+    "slurm": _lacks_slurm,
+    "torchrun": lambda: _lacks_environment("torch"),
+}
