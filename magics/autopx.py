@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -32,10 +34,23 @@ class AutoPx:
         if self._transform in self._shell.input_transformers_cleanup:
             self._shell.input_transformers_cleanup.remove(self._transform)
 
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Leave the code alone that a magic runs here: IPython transforms it as it does a cell."""
+        self._transform.is_suspended = True
+        try:
+            yield
+        finally:
+            self._transform.is_suspended = False
+
 
 class _Above:
     has_side_effects = True
 
+    def __init__(self) -> None:
+        self.is_suspended = False
+
     def __call__(self, lines: list[str]) -> list[str]:
         text = "".join(lines)
-        return lines if not text.strip() or _HERE.match(text) else ["%%px --\n", *lines]
+        stays = self.is_suspended or not text.strip() or _HERE.match(text)
+        return lines if stays else ["%%px --\n", *lines]
