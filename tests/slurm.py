@@ -1,4 +1,4 @@
-"""A Slurm of this test run alone: several nodes on this machine, on loopback, without systemd; it ends with its owner."""
+"""A Slurm of this test run alone: several nodes on one machine, on loopback, without systemd."""
 
 import os
 import secrets
@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Self
 
 from pxshell.testing.waiting import wait_until
 
@@ -96,7 +97,7 @@ class PrivateSlurm:
         )
         (self._home / "slurm.conf").write_text(conf)
 
-    def __enter__(self) -> "PrivateSlurm":
+    def __enter__(self) -> Self:
         with ExitStack() as undo:
             undo.callback(self.close)
             munge = self._home / "munge"

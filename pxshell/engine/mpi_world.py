@@ -1,4 +1,4 @@
-"""Whether MPI sees the ranks that the launcher started: if not, each of them computes the whole, alone and unnoticed."""
+"""Whether MPI sees the ranks that the launcher started: if not, each computes the whole, alone and unnoticed."""
 
 from __future__ import annotations
 

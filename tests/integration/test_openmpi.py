@@ -1,4 +1,4 @@
-"""Open MPI, in an environment of its own, since both MPIs own bin/mpiexec: scene 1, a simulation paused, a dead rank."""
+"""Open MPI, in an environment of its own (both MPIs own bin/mpiexec): scene 1, a paused simulation, a dead rank."""
 
 import json
 import os

@@ -96,7 +96,13 @@ def test_the_line_of_the_readme_is_reached_paused_and_resumed(slurm, undisturbed
         wait_until(lambda: [len(found.world.engines) for found in list_clusters()] == [4], LIMIT_S, "all ranks listen")
         entry = json.loads(pxshell("list", "--json").stdout)
         assert (entry["name"], entry["ranks"], entry["state"]) == ("sim-1", "0-3", "joined")
-        looks = ["%local open('go', 'w').close()", "%pxsignal pause --sync step", "step", "rank", "__import__('os').environ['SLURMD_NODENAME']"]
+        looks = [
+            "%local open('go', 'w').close()",
+            "%pxsignal pause --sync step",
+            "step",
+            "rank",
+            "__import__('os').environ['SLURMD_NODENAME']",
+        ]
         told = pxshell("attach", "sim-1", "--json", *cells(looks), cwd=tmp_path)
         assert told.returncode == 0, told.stderr + told.stdout
         said = [json.loads(line) for line in told.stdout.splitlines()]
