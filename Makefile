@@ -52,7 +52,8 @@ PACKAGES := tmux slurm-wlm munge chromium
 
 tools: setup $(VENV)/.browser
 	@missing() { for p in $(PROGRAMS); do PATH="$$PATH:/usr/sbin:/sbin" command -v $$p >/dev/null || echo $$p; done; }; \
-	install() { apt-get install -qq -y --no-install-recommends $(PACKAGES) >/dev/null 2>&1; }; \
+	install() { DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+		-o DPkg::Lock::Timeout=300 $(PACKAGES) >/dev/null 2>&1 </dev/null; }; \
 	test -z "$$(missing)" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
 		{ install || { apt-get update -qq >/dev/null 2>&1 && install; }; }; }; \
 	test -z "$$(missing)" || echo "not installed: $$(echo $$(missing)); tests that need them are skipped" >&2
