@@ -68,7 +68,11 @@ def _why_none(spec: LaunchSpec, others: list[Mpiexec], library: Make) -> str:
     wanted = [one for one in others if spec.flavour in {"", one.make.flavour}]
     if wanted:
         return _misfit(wanted[0], library)
-    there = ", ".join(f"{one.path} ({one.make})" for one in others)
+    # One package brings several names of the same.
+    firsts: dict[Make, str] = {}
+    for one in others:
+        firsts.setdefault(one.make, one.path)
+    there = ", ".join(f"{path} ({make})" for make, path in firsts.items())
     return f"no mpiexec of {FLAVOURS[spec.flavour]} here; put it on PATH, or take one of these: {there}"
 
 

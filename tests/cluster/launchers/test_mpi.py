@@ -148,6 +148,16 @@ def test_a_flavour_that_is_not_here_is_refused_with_those_that_are(tmp_path, lib
         checked(make_spec(path.parent, flavour="openmpi"))
 
 
+def test_each_make_that_is_here_is_named_once(tmp_path, library):
+    """A package brings mpiexec, mpirun and more."""
+    first = put_mpiexec(tmp_path / "a", "HYDRA build details: Version: 5.0.2")
+    put_mpiexec(tmp_path / "b", "HYDRA build details: Version: 5.0.2")
+    third = put_mpiexec(tmp_path / "c", "HYDRA build details: Version: 4.0")
+    with pytest.raises(LaunchError) as refused:
+        checked(make_spec(f"{tmp_path}/a:{tmp_path}/b:{tmp_path}/c", flavour="openmpi"))
+    assert str(refused.value).endswith(f"take one of these: {first} (MPICH 5.0.2), {third} (MPICH 4.0)")
+
+
 def test_an_unknown_flavour_is_bad_usage(library):
     """P10: with the flavours that there are."""
     with pytest.raises(UsageError, match="no MPI flavour 'openmp'; there are: mpich, openmpi, intel, mvapich"):
