@@ -109,8 +109,10 @@ def test_the_line_of_the_readme_is_reached_paused_and_resumed(slurm, undisturbed
         steps, *ranks = [(one["ranks"], one["text"]) for one in said if one["type"] == "execute_result"]
         assert steps[0] == "0-3", said
         assert ranks[:4] == [(str(rank), str(rank)) for rank in range(4)], said
-        assert {one[1] for one in ranks[4:]} == {"'n1'", "'n2'"}, said
-        assert beyond_loopback() == []
+        assert len({text for _, text in ranks[4:]}) >= 2, said
+        found = listeners()
+        assert any("slurmctld" in words[0] for words, _ in found)
+        assert [one for one in found if not is_loopback(one[1])] == []
         assert pxshell("attach", "sim-1", "-c", "%pxsignal resume").returncode == 0
         out, err = job.communicate(timeout=LIMIT_S)
     assert (job.returncode, err) == (0, "")
@@ -118,13 +120,13 @@ def test_the_line_of_the_readme_is_reached_paused_and_resumed(slurm, undisturbed
     wait_until(lambda: not list_clusters(), LIMIT_S, "node and controller have followed their ranks")
 
 
-def beyond_loopback():
-    """Return the listening sockets of all processes of this test run that others could reach."""
+def listeners():
+    """Return (command line, address) of the listening TCP sockets of all processes of this test run."""
     found = []
     for pid in leaks.running_processes(os.environ[leaks.MARKER]):
         with contextlib.suppress(OSError, psutil.Error):
             rows = attack.tcp_listeners(pid)
-            found += [(psutil.Process(pid).cmdline(), row) for row in rows if not is_loopback(row.split()[1])]
+            found += [(psutil.Process(pid).cmdline(), row.split()[1]) for row in rows]
     return found
 
 
