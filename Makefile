@@ -2,6 +2,7 @@
 # make demo    set up (once) and run the main job: a paused MPI simulation
 # make check   format, lint, types, import contracts, docs
 # make bench   the figures of docs/performance.md
+# make torch   a torch for the CPU, for the test of torchrun, which is skipped without
 # A fresh clone needs Python 3.11 or newer and nothing else; PYTHON=... names one that is not on PATH as python3.
 
 SHELL  := /bin/bash
@@ -13,10 +14,11 @@ PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
 NEW_ENOUGH = test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 TESTS  ?=
 
-.PHONY: test demo check bench setup house tools clean
+.PHONY: test demo check bench setup house tools torch clean
 
 test: setup tools
 	$(PY) -m pytest $(TESTS)
+	$(if $(TESTS),,$(PY) tests/pythons.py)
 
 demo: setup
 	$(PY) examples/mpi_sim/demo.py
@@ -43,11 +45,30 @@ $(STAMP): pyproject.toml
 	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[dev,mpi,plot]'
 	@touch $@
 
-# What the tests use beside Python packages. Without tmux the tests of the terminal are skipped.
-tools:
-	@command -v tmux >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
-		{ apt-get install -qq -y tmux || { apt-get update -qq && apt-get install -qq -y tmux; }; } >/dev/null 2>&1; } || \
-		echo "tmux is not installed: tests that need it are skipped" >&2
+# What the tests use beside Python packages: programs, where root can install them, and environments of their own below
+# build/env. Tests that need what is missing are skipped, and say so.
+PROGRAMS := tmux slurmctld munged chromium
+PACKAGES := tmux slurm-wlm munge chromium
+
+tools: setup $(VENV)/.browser
+	@missing() { for p in $(PROGRAMS); do PATH="$$PATH:/usr/sbin:/sbin" command -v $$p >/dev/null || echo $$p; done; }; \
+	install() { DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+		-o DPkg::Lock::Timeout=300 $(PACKAGES) >/dev/null 2>&1 </dev/null; }; \
+	test -z "$$(missing)" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+		{ install || { apt-get update -qq >/dev/null 2>&1 && install; }; }; }; \
+	test -z "$$(missing)" || echo "not installed: $$(echo $$(missing)); tests that need them are skipped" >&2
+	@$(PY) tests/environments.py openmpi || true
+	@test -z "$$CI" || $(PY) tests/environments.py torch || true
+
+# JupyterLab and Playwright: a minute's download that only tests need.
+$(VENV)/.browser: $(STAMP)
+	@$(PY) -m pip install --quiet --disable-pip-version-check -e '.[browser]' || \
+		echo "JupyterLab or Playwright cannot be installed: tests that need them are skipped" >&2
+	@touch $@
+
+# torch for the test of torchrun: some 200 MB, so only in CI or when asked for. Never a build for a GPU, which would be gigabytes.
+torch: setup
+	$(PY) tests/environments.py torch
 
 # The package as it is when installed, magics/ inside it, for the tools that look at files.
 house:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from IPython.core.interactiveshell import InteractiveShell
 
 from pxshell.session.routing import Piece, split_cell
@@ -30,12 +33,24 @@ class AutoPx:
         if self._transform in self._shell.input_transformers_cleanup:
             self._shell.input_transformers_cleanup.remove(self._transform)
 
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Leave the code alone that a magic runs here: IPython transforms it as it does a cell."""
+        self._transform.is_suspended = True
+        try:
+            yield
+        finally:
+            self._transform.is_suspended = False
+
 
 class _Routed:
     has_side_effects = True
 
+    def __init__(self) -> None:
+        self.is_suspended = False
+
     def __call__(self, lines: list[str]) -> list[str]:
-        return routed(lines)
+        return lines if self.is_suspended else routed(lines)
 
 
 def routed(lines: list[str]) -> list[str]:

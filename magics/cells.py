@@ -40,8 +40,7 @@ class CellMagics(Magics):
         if not code.strip():
             raise UsageError("no code to run: %px CODE, or %%px above a cell")
         if options.get("local"):
-            # Not the run_cell of a shell that sends its cells to the focus.
-            InteractiveShell.run_cell(self._ip, code)  # type: ignore[no-untyped-call]  # as above
+            self._run_here(code)
         outcome = self._run(session, code, options)
         self.holder.has_failed = outcome.exit_status != 0 and outcome.status != "running"
         if "out" in options:
@@ -73,7 +72,12 @@ class CellMagics(Magics):
     @line_cell_magic
     def local(self, line: str, cell: str | None = None) -> None:
         """Run code here, in this process: %local CODE, or %%local above a cell."""
-        InteractiveShell.run_cell(self._ip, line if cell is None else cell)  # type: ignore[no-untyped-call]  # as above
+        self._run_here(line if cell is None else cell)
+
+    def _run_here(self, code: str) -> None:
+        with self._autopx.suspended():
+            # Not the run_cell of a shell that sends its cells to the focus.
+            InteractiveShell.run_cell(self._ip, code)  # type: ignore[no-untyped-call]  # as above
 
     @line_magic
     @says_errors

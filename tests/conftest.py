@@ -2,15 +2,19 @@
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import threading
 import uuid
+from importlib.util import find_spec
 from pathlib import Path
 
+import environments
 import hypothesis
 import leaks
 import pytest
+import slurm
 
 RUN = uuid.uuid4().hex
 
@@ -110,6 +114,9 @@ def pytest_configure(config: pytest.Config) -> None:
         if name.startswith(_FOREIGN_PREFIXES) or name in _FOREIGN_NAMES:
             del os.environ[name]
     os.environ[leaks.MARKER] = RUN
+    # A background job of a shell inherits that SIGINT is ignored; Ctrl-C is tested as people meet it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     home = tempfile.mkdtemp(prefix="pxt-home-", dir="/tmp")
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
     for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR"):
@@ -119,11 +126,45 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what this machine cannot run."""
-    lacks = {
-        "mpi": None if _find_mpiexec() else "no mpiexec beside this Python or on PATH",
-        "browser": None if shutil.which("chromium") or shutil.which("google-chrome") else "no Chromium on PATH",
-    }
+    wanted = {marker for item in items for marker in _LACKS if item.get_closest_marker(marker)}
+    lacks = {marker: why for marker in wanted if (why := _LACKS[marker]())}
+    # A CI that skipped what it could have installed would be green for nothing.
+    in_vain = lacks.keys() & _INSTALLED_BY_CI if "CI" in os.environ and _can_install() else set()
+    if in_vain:
+        raise pytest.UsageError("; ".join(f"{marker}: {lacks[marker]}" for marker in sorted(in_vain)) + "; make tools")
     for item in items:
         for marker, why in lacks.items():
-            if why and item.get_closest_marker(marker):
+            if item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=why))
+
+
+def _can_install() -> bool:
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def _lacks_environment(name: str) -> str | None:
+    return None if environments.python_of(name) else environments.why_not(name)
+
+
+def _lacks_slurm() -> str | None:
+    missing = slurm.missing_programs()
+    return f"no {', '.join(missing)} on this machine" if missing else None
+
+
+def _lacks_browser() -> str | None:
+    if not shutil.which("chromium"):
+        return "no chromium on PATH"
+    missing = [name for name in ("jupyterlab", "playwright") if find_spec(name) is None]
+    return f"no {' and '.join(missing)} here: pip install -e '.[browser]'" if missing else None
+
+
+#: What `make tools` installs where it is root and has apt-get.
+_INSTALLED_BY_CI = {"browser", "mpi", "openmpi", "slurm"}
+#: Why the tests with a marker cannot run on this machine; None if they can.
+_LACKS = {
+    "mpi": lambda: None if _find_mpiexec() else "no mpiexec beside this Python or on PATH",
+    "browser": _lacks_browser,
+    "openmpi": lambda: _lacks_environment("openmpi"),
+    "slurm": _lacks_slurm,
+    "torchrun": lambda: _lacks_environment("torch"),
+}

@@ -14,7 +14,7 @@ CONFIG = HERE.parent / "pyproject.toml"
 
 def run_inner_tests(folder, source):
     """Run tests beside our conftest in a process of its own; return exit status and output."""
-    for name in ("conftest.py", "leaks.py"):
+    for name in ("conftest.py", "environments.py", "leaks.py", "slurm.py"):
         shutil.copy(HERE / name, folder)
     (folder / "test_inner.py").write_text(source)
     options = ["-q", "-p", "no:cacheprovider", "-c", str(CONFIG), "--rootdir", str(folder), str(folder)]

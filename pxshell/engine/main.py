@@ -12,6 +12,7 @@ from pathlib import Path
 from pxshell.engine.claims import claim, is_child_of_a_rank
 from pxshell.engine.engine import Engine
 from pxshell.engine.join import cannot_join, join_world, placement_here, use_engine
+from pxshell.engine.mpi_world import watch_mpi
 from pxshell.engine.script import Script, end_as, fresh_main
 from pxshell.engine.script import run as run_script
 from pxshell.errors import PxshellError
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Registered first, so called last: what the program prints at its own exit comes before.
     atexit.register(engine.end)
     engine.start()
+    watch_mpi(engine.placement, _say)
     return _be_a_rank(engine, script, is_held=is_held)
 
 
@@ -85,7 +87,12 @@ def _run_unlaunched(script: Script | None) -> int:
     except PxshellError as error:
         cannot_join(error)
         return _run_plainly(script)
+    watch_mpi(engine.placement, _say)
     return _run(engine, script)
+
+
+def _say(line: str) -> None:
+    print(f"pxshell: {line}", file=sys.stderr, flush=True)  # noqa: T201 - the program's own output tells it
 
 
 def _run_plainly(script: Script) -> int:

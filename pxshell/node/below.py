@@ -15,7 +15,7 @@ from pxshell.protocol.endings import end_line
 from pxshell.protocol.marks import Scope
 from pxshell.protocol.message import Message
 from pxshell.protocol.prefix import Hello
-from pxshell.protocol.state import Liveness, RankState
+from pxshell.protocol.state import Activity, Liveness, RankState
 from pxshell.protocol.types import Lane, Role
 from pxshell.ranks import RankSet
 from pxshell.transport.base import Peer, Proof
@@ -145,7 +145,9 @@ class EngineHandler:
     def _left(self, record: EngineRecord, why: str) -> None:
         if record.is_alive and record.peer is None and self._node.engines.of(record.rank) is record:
             self._node.settle(record, f"left: {why}")
-            self._node.report(record, liveness=Liveness.LOST, why=f"left: {why}")
+            # One that has said its last word takes its time to end, as with large libraries: the kernel tells when.
+            if record.state.activity is not Activity.ENDED:
+                self._node.report(record, liveness=Liveness.LOST, why=f"left: {why}")
 
     def _died(self, record: EngineRecord) -> None:
         """The kernel says that the process has ended: its last words first."""

@@ -99,7 +99,7 @@ def register_world(info: WorldInfo) -> Path:
 
 def forget_engine(path: Path) -> None:
     """Remove an engine's socket, and its world's directory when it was the last one there."""
-    path.unlink(missing_ok=True)
+    _remove_socket(path)
     if not any(_sockets(path.parent)):
         _remove_world(path.parent)
 
@@ -157,8 +157,14 @@ def _keep(engine: EngineSocket, judge: Callable[[int, float], bool]) -> bool:
     # A process that started after the socket was bound has the pid of an engine that is gone.
     if judge(engine.pid, bound):
         return True
-    engine.path.unlink(missing_ok=True)
+    _remove_socket(engine.path)
     return False
+
+
+def _remove_socket(path: Path) -> None:
+    """Remove an engine's socket and the lock beside it, which a killed engine leaves; its pid is in both names."""
+    path.unlink(missing_ok=True)
+    Path(f"{path}.lock").unlink(missing_ok=True)
 
 
 def _read_info(directory: Path) -> WorldInfo | None:

@@ -141,6 +141,18 @@ def test_under_autopx_a_cell_may_change_the_focus_in_its_middle(magician):
     assert magician.sent() == [("a = 1", "0-3"), ("b = 2", "0")]
 
 
+def test_local_stays_here_while_autopx_is_on(magician):
+    """IPython transforms the code of a magic as it does a cell."""
+    magician.run("%autopx")
+    magician.run("%%local\nhere = 5\n")
+    magician.run("%local here += 1")
+    assert magician.shell.user_ns["here"] == 6
+    assert magician.sent() == []
+    magician.run("%px --local here += 1")
+    assert magician.shell.user_ns["here"] == 7
+    assert magician.sent() == [("here += 1", "0-3")]
+
+
 def test_in_a_shell_that_routes_cells_itself_autopx_is_its_switch(magician, monkeypatch):
     monkeypatch.setattr(magician.shell, "routes", True, raising=False)
     assert magician.run("%autopx") == "%autopx disabled\n"

@@ -311,6 +311,22 @@ def test_a_state_goes_up_on_both_lanes_at_once_and_in_order(on_machine: Callable
     on_machine(check)
 
 
+def test_an_engine_that_has_said_its_last_word_is_not_lost(on_machine: Callable[..., None]) -> None:
+    """P3: its process may take its time; one that leaves without a word is lost, and is the later of the two here."""
+
+    async def check(machine: Machine) -> None:
+        ended, silent = await machine.engine(0), await machine.engine(1)
+        ended.say("px_state", RankState(Activity.ENDED, exit=0).to_content())
+        await machine.above.wait("px_state", lambda m: m.data()["activity"] == "ended")
+        for engine in (ended, silent):
+            engine.link.close()
+        await machine.above.wait("px_state", lambda m: m.data()["liveness"] == "lost" and 1 in m.ranks)
+        states = [message for message in machine.above.messages if message.type == "px_state"]
+        assert not any(message.data()["liveness"] == "lost" and 0 in message.ranks for message in states)
+
+    on_machine(check, launcher="none")
+
+
 def test_a_link_to_a_slow_controller_cuts_text_with_notice(on_machine: Callable[..., None]) -> None:
     """P2, P7: no link blocks a rank's output; the log has all of it."""
 

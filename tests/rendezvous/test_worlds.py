@@ -86,6 +86,17 @@ def test_dead_engines_are_cleaned_away() -> None:
     assert (gone.exists(), here.exists()) == (False, True)
 
 
+def test_the_lock_of_a_killed_engine_goes_with_its_socket() -> None:
+    """Else its world's directory would stay for ever."""
+    path = join("a", 0, 100)
+    lock = path.with_name(f"{path.name}.lock")
+    lock.touch()
+    assert worlds.list_worlds(nobody_runs) == []
+    assert not lock.exists()
+    assert worlds.list_worlds(nobody_runs, now=time.time() + LATER) == []
+    assert not path.parent.exists()
+
+
 def test_dead_worlds_are_removed_when_they_cannot_be_just_beginning() -> None:
     """Between its registration and its socket a new world has no engine either."""
     directory = join("a", 0, 100).parent

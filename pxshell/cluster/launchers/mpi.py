@@ -68,7 +68,11 @@ def _why_none(spec: LaunchSpec, others: list[Mpiexec], library: Make) -> str:
     wanted = [one for one in others if spec.flavour in {"", one.make.flavour}]
     if wanted:
         return _misfit(wanted[0], library)
-    there = ", ".join(f"{one.path} ({one.make})" for one in others)
+    # One package brings several names of the same.
+    firsts: dict[Make, str] = {}
+    for one in others:
+        firsts.setdefault(one.make, one.path)
+    there = ", ".join(f"{path} ({make})" for make, path in firsts.items())
     return f"no mpiexec of {FLAVOURS[spec.flavour]} here; put it on PATH, or take one of these: {there}"
 
 
@@ -89,8 +93,10 @@ def _no_mpiexec(spec: LaunchSpec, library: Make) -> str:
     if "SLURM_JOB_ID" not in spec.environ:
         return 'no mpiexec beside this Python or on PATH; install one: pip install "pxshell[mpi]"'
     plugin = "pmix" if library.flavour == "openmpi" else "pmi2"
-    engine = shlex.join(spec.program.engine_argv(hold=spec.hold))
-    return f"no mpiexec here; this is a Slurm job, so start the ranks with: srun -n {spec.size} --mpi={plugin} {engine}"
+    # Ranks that srun starts do not wait for a front end, and run a script: a prompt is what one attaches to it.
+    engine = shlex.join(spec.program.engine_argv(hold=False)) + ("" if spec.program.target else " SCRIPT")
+    line = f"srun --mpi={plugin} -n {spec.size} {engine}"
+    return f"no mpiexec here; this is a Slurm job, so start a script with srun, then pxshell attach: {line}"
 
 
 def _names_places(launch_args: tuple[str, ...]) -> bool:

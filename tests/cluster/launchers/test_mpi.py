@@ -130,8 +130,15 @@ def test_no_mpiexec_in_a_slurm_job_gives_the_srun_line(library, flavour, plugin)
     library(flavour)
     program = Program(interpreter="/opt/py", target=("my sim.py",))
     with pytest.raises(LaunchError) as refused:
-        checked(make_spec(environ={"SLURM_JOB_ID": "7", "PATH": ""}, program=program))
-    assert str(refused.value).endswith(f"srun -n 4 --mpi={plugin} /opt/py -m pxshell.engine 'my sim.py'")
+        checked(make_spec(environ={"SLURM_JOB_ID": "7", "PATH": ""}, program=program, hold=True))
+    assert str(refused.value).endswith(f": srun --mpi={plugin} -n 4 /opt/py -m pxshell.engine 'my sim.py'")
+
+
+def test_a_prompt_without_mpiexec_in_a_slurm_job_needs_a_script(library):
+    """An engine that nobody's node waits for has to have something to run."""
+    library("mpich")
+    with pytest.raises(LaunchError, match=r": srun --mpi=pmi2 -n 4 \S+ -m pxshell\.engine SCRIPT$"):
+        checked(make_spec(environ={"SLURM_JOB_ID": "7", "PATH": ""}))
 
 
 def test_a_flavour_that_is_not_here_is_refused_with_those_that_are(tmp_path, library):
@@ -139,6 +146,16 @@ def test_a_flavour_that_is_not_here_is_refused_with_those_that_are(tmp_path, lib
     path = put_mpiexec(tmp_path / "bin", "HYDRA build details: Version: 5.0.2")
     with pytest.raises(LaunchError, match=rf"no mpiexec of Open MPI here; .*{path} \(MPICH 5\.0\.2\)"):
         checked(make_spec(path.parent, flavour="openmpi"))
+
+
+def test_each_make_that_is_here_is_named_once(tmp_path, library):
+    """A package brings mpiexec, mpirun and more."""
+    first = put_mpiexec(tmp_path / "a", "HYDRA build details: Version: 5.0.2")
+    put_mpiexec(tmp_path / "b", "HYDRA build details: Version: 5.0.2")
+    third = put_mpiexec(tmp_path / "c", "HYDRA build details: Version: 4.0")
+    with pytest.raises(LaunchError) as refused:
+        checked(make_spec(f"{tmp_path}/a:{tmp_path}/b:{tmp_path}/c", flavour="openmpi"))
+    assert str(refused.value).endswith(f"take one of these: {first} (MPICH 5.0.2), {third} (MPICH 4.0)")
 
 
 def test_an_unknown_flavour_is_bad_usage(library):

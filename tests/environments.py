@@ -1,0 +1,113 @@
+"""Environments beside this one, below build/env: another MPI, torch, other Pythons.
+
+    python tests/environments.py NAME ...
+
+makes them, once for each pyproject.toml; a test that needs one and finds none is skipped and says so.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+HOME = ROOT / "build" / "env"
+_STAMP = ".installed"
+_PIP = ("-m", "pip", "--quiet", "--disable-pip-version-check", "--require-virtualenv")
+
+#: What goes into an environment over ours, by its name. torch: a version without a CPU build is refused at once, where
+#: plain "torch" would be gigabytes for a GPU.
+LAYERS = {
+    "openmpi": ["openmpi>=5"],
+    "torch": ["torch==2.13.0" if sys.platform == "darwin" else "torch==2.13.0+cpu"],
+    "bare": [],
+}
+#: Versions of Python that pxshell runs on, and what its tests need there.
+PYTHONS = ("3.11", "3.12", "3.13")
+_OF_A_PYTHON = ["-e", f"{ROOT}[mpi]", "hypothesis", "numpy", "pytest", "pytest-timeout"]
+
+
+def python_of(name: str) -> Path | None:
+    """Return the interpreter of an environment that has been made; else None."""
+    there = HOME / name
+    return there / "bin" / "python" if (there / _STAMP).exists() else None
+
+
+def why_not(name: str) -> str:
+    """Return why a test that needs an environment is skipped."""
+    return f"no environment {name}; make it: {Path(sys.executable).name} tests/environments.py {name}"
+
+
+def make(name: str) -> Path:
+    """Make an environment, unless it is there and newer than pyproject.toml; return its interpreter.
+
+    Raises:
+        LookupError: there is no such Python here.
+        subprocess.CalledProcessError: something cannot be installed; pip has said what.
+    """
+    there = HOME / name
+    stamp = there / _STAMP
+    if not stamp.exists() or stamp.stat().st_mtime < (ROOT / "pyproject.toml").stat().st_mtime:
+        shutil.rmtree(there, ignore_errors=True)
+        (_make_layer if name in LAYERS else _make_python)(name, there)
+        stamp.touch()
+    return there / "bin" / "python"
+
+
+def _make_layer(name: str, there: Path) -> None:
+    """Make an environment that sees all of ours, and has something of its own in front."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", there], check=True)
+    place = sysconfig.get_path("purelib", vars={"base": str(there)})
+    # addsitedir reads the .pth files there too: pxshell itself is installed by one.
+    line = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
+    Path(place, "below.pth").write_text(line)
+    if LAYERS[name]:
+        python = str(there / "bin" / "python")
+        subprocess.run([sys.executable, *_PIP, "--python", python, "install", *LAYERS[name]], check=True)
+
+
+def _make_python(name: str, there: Path) -> None:
+    python = find_python(name)
+    if python is None:
+        raise LookupError(f"no Python {name} on PATH or in pyenv")
+    subprocess.run([python, "-m", "venv", there], check=True)
+    subprocess.run([there / "bin" / "python", *_PIP, "install", *_OF_A_PYTHON], check=True)
+
+
+def find_python(version: str) -> str | None:
+    """Return an interpreter of that version, on PATH or in pyenv: the newest that runs."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    on_path = shutil.which(f"python{version}")
+    candidates = [on_path] if on_path else []
+    candidates += [str(path) for path in sorted(pyenv.glob(f"{version}.*/bin/python"), key=_patch, reverse=True)]
+    return next((python for python in candidates if _version(python) == version), None)
+
+
+def _patch(python: Path) -> int:
+    patch = python.parents[1].name.rpartition(".")[2]
+    return int(patch) if patch.isdecimal() else -1
+
+
+def _version(python: str) -> str | None:
+    """Return what a Python says it is; None for a shim with nothing behind it."""
+    code = "import sys, venv; print('%d.%d' % sys.version_info[:2])"
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def main(names: list[str]) -> int:
+    """Make what is named; say in a line what cannot be made."""
+    failed = 0
+    for name in names:
+        try:
+            make(name)
+        except (LookupError, subprocess.CalledProcessError) as error:
+            print(f"environment {name} is not made ({error}): tests that need it are skipped", file=sys.stderr)
+            failed = 1
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
