@@ -11,6 +11,7 @@ from typing import Any
 
 from pxshell.node.engines import EngineRecord, Engines
 from pxshell.node.launch import Launch, LaunchFile, StartedProcess
+from pxshell.node.outside import OutsideStacks
 from pxshell.protocol.digest import with_digest
 from pxshell.protocol.endings import status_text
 from pxshell.protocol.message import Message
@@ -47,6 +48,8 @@ class Node:
         self.pending = PendingReplies()
         self.outlet = Outlet(self.send_up, self._log_names)
         self.up = Upward(loop, self.pending, self.outlet.deliver)
+        #: For ranks that do not say where they stand.
+        self.outside = OutsideStacks(self)
         self.finished: asyncio.Future[None] = loop.create_future()
         #: The world of the present launch, once its first engine has come.
         self.world = ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from pxshell.protocol.stacktree import StackTree
 from pxshell.ranks import RankSet
 from pxshell.render.display import Display
 from pxshell.render.events import CellAnswers, Comparison, Plot, States
@@ -22,6 +23,8 @@ from pxshell.session.plotting import Plotting
 from pxshell.session.ports import ClientPort
 from pxshell.session.prompt import prompt_text, states_of, toolbar_text
 from pxshell.session.signals import send_signal
+from pxshell.session.stacks import StackLooking
+from pxshell.session.watchdog import Watchdog
 from pxshell.session.whereabouts import whereabouts
 from pxshell.values.tolerance import Tolerance
 
@@ -52,6 +55,8 @@ class Session:
         self._comparing = Comparing(self._desk)
         self._plotting = Plotting(self._desk)
         self._notices = Notices(self._desk, self._asks)
+        self._stacks = StackLooking(self._desk)
+        self._watchdog: Watchdog | None = None
 
     # Who is addressed.
 
@@ -183,6 +188,37 @@ class Session:
         """
         return send_signal(self._desk, what, self.focus if ranks is None else ranks, yes=yes)
 
+    def stacks(
+        self,
+        ranks: RankSet | None = None,
+        *,
+        full: bool = False,
+        names: Sequence[str] = (),
+        every: float = 1.0,
+        count: int = 0,
+        timeout: float | None = None,
+    ) -> StackTree:
+        """Show where ranks stand, as one tree of their stacks; its branches become `@a`, `@b`, ...
+
+        Ranks that cannot answer, for they are stopped or hold the GIL, are read from outside by their node.
+
+        Args:
+            ranks: None is all of the world: who waits for whom does not end at the focus.
+            full: With all frames, also those of libraries.
+            names: Names, whose values in the running frames are shown too; an observer may not.
+            every: Seconds between two looks.
+            count: So many looks, and who has moved between them; 0 looks once.
+            timeout: Seconds after which a rank counts as silent; None takes the setting.
+        """
+        who = self.world if ranks is None else ranks
+        return self._stacks.show(who, full=full, names=names, every=every, count=count, timeout=timeout)
+
+    def watch(self) -> None:
+        """Say it, from now on, when no rank has moved for as long as the setting `watchdog` says."""
+        if self._watchdog is None:
+            self._watchdog = Watchdog(self._desk)
+            self._watchdog.start()
+
     def restart(self) -> RankSet:
         """Start all ranks anew: same numbers, next epoch; focus and names stay."""
         return self._looking.restart()
@@ -303,6 +339,8 @@ class Session:
 
     def close(self) -> None:
         """Let go of the client: nothing more is shown."""
+        if self._watchdog is not None:
+            self._watchdog.close()
         self._notices.close()
 
     def __enter__(self) -> Self:

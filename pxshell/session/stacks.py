@@ -1,0 +1,168 @@
+"""Where all ranks stand: their stacks merged into one tree, with letters for its branches."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from pxshell.protocol.stacks import Frame, StackEnd
+from pxshell.protocol.stacktree import StackTree, tree_of
+from pxshell.ranks import EMPTY, RankSet
+from pxshell.render.branching import branches_of, majority_odd
+from pxshell.render.events import Stacks
+from pxshell.session.answers import clean
+from pxshell.session.desk import Desk
+from pxshell.session.ports import RequestPort
+from pxshell.session.stuck import completing_text
+
+__all__ = ["StackLooking", "tree_of_request"]
+
+#: Characters of a local's value.
+_LONGEST_VALUE = 60
+
+
+def tree_of_request(request: RequestPort, deadline: float) -> StackTree:
+    """Merge what has come for a `px_stacks_request`; who has not answered is told with the reason (P3)."""
+    replies = [(one.ranks, one.data()) for one in list(request.messages) if one.type == "px_stacks_reply"]
+    tree = tree_of(replies)
+    stacks = (replace(stack, frames=tuple(map(_clean, stack.frames))) for stack in tree.stacks())
+    missing = [(ranks, clean(why)) for ranks, why in request.account.missing]
+    if pending := request.account.pending:
+        missing.append((pending, f"no answer within {deadline:g} s"))
+    return StackTree.of(stacks, [*((ranks, clean(why)) for ranks, why in tree.failed), *missing])
+
+
+def _clean(frame: Frame) -> Frame:
+    return frame._replace(file=clean(frame.file), function=clean(frame.function))
+
+
+class StackLooking:
+    """`%pxdebug stacks`; in the face's thread."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def show(
+        self,
+        ranks: RankSet,
+        *,
+        full: bool = False,
+        names: Sequence[str] = (),
+        every: float = 1.0,
+        count: int = 0,
+        timeout: float | None = None,
+    ) -> StackTree:
+        """Show the tree and return it; see `Session.stacks`."""
+        deadline = self._desk.config.control_deadline if timeout is None else timeout
+        if count > 1:
+            return self._sampled(ranks, full=full, names=names, every=every, count=count, deadline=deadline)
+        tree = self.take(ranks, deadline, full=full)
+        self._draw(tree, names, deadline)
+        return tree
+
+    def take(self, ranks: RankSet, deadline: float, *, full: bool = False, watch: str = "") -> StackTree:
+        """Ask ranks where they stand, and wait at most `deadline` seconds."""
+        content: dict[str, Any] = {"full": full, **({"watch": watch} if watch else {})}
+        request = self._desk.control("px_stacks_request", content, ranks, deadline)
+        tree = tree_of_request(request, deadline)
+        request.forget()
+        return tree
+
+    def _draw(self, tree: StackTree, names: Sequence[str], deadline: float) -> None:
+        focus = self._desk.focus
+        odd = majority_odd(tree)
+        letters = focus.letter(branches_of(tree))
+        focus.odd = odd
+        values = tuple((name, self._values(name, tree.ranks, deadline)) for name in names)
+        self._desk.show(Stacks(tree, tuple(letters), odd, values))
+        busy = self._desk.client.states.where("busy")
+        if text := completing_text(self._desk, tree, busy):
+            self._desk.say(text, ranks=tree.ranks)
+
+    # Locals.
+
+    def _values(self, name: str, ranks: RankSet, deadline: float) -> tuple[tuple[RankSet, str], ...]:
+        """Return the values of a name in the running frames, folded; ranks that do not have it are left out."""
+        answering = ranks & self._desk.client.states.where("ok")
+        if not answering:
+            return ()
+        request = self._desk.control("px_peek_request", {"code": name}, answering, deadline)
+        folded: dict[str, RankSet] = {}
+        for some, content in request.replies():
+            if content.get("status") == "ok":
+                text = _one_line(clean(str(content.get("text", ""))))
+                folded[text] = folded.get(text, EMPTY) | some
+        request.forget()
+        return tuple(
+            sorted(((who, text) for text, who in folded.items()), key=lambda one: (-len(one[0]), one[0].first))
+        )
+
+    # Samples.
+
+    def _sampled(
+        self, ranks: RankSet, *, full: bool, names: Sequence[str], every: float, count: int, deadline: float
+    ) -> StackTree:
+        began = time.monotonic()
+        watch, moved, before, looks = uuid.uuid4().hex, EMPTY, StackTree(), 0
+        tree = before
+        pause = threading.Event()
+        try:
+            while looks < count:
+                if looks:
+                    pause.wait(max(0.0, began + looks * every - time.monotonic()))
+                tree = self.take(ranks, deadline, full=full, watch=watch)
+                moved |= _moved(before, tree) if looks else EMPTY
+                before, looks = tree, looks + 1
+        except KeyboardInterrupt:
+            if not looks:
+                raise
+        shown = _told(tree, moved)
+        self._draw(shown, names, deadline)
+        self._desk.say(_moves_text(looks, time.monotonic() - began, tree.ranks - moved, moved & tree.ranks))
+        return shown
+
+
+def _moved(before: StackTree, now: StackTree) -> RankSet:
+    """Return the ranks that have moved between two looks; of those read from outside, whose stack is another one."""
+    moved = EMPTY
+    known = {(stack.frames, stack.end): stack.ranks for stack in before.stacks()}
+    for stack in now.stacks():
+        if stack.end.still < 0:
+            moved |= (stack.ranks & before.ranks) - known.get((stack.frames, stack.end), EMPTY)
+        elif not stack.end.still:
+            moved |= stack.ranks
+    return moved
+
+
+def _told(tree: StackTree, moved: RankSet) -> StackTree:
+    """Say at each branch whether its ranks have moved."""
+    stacks = []
+    for stack in tree.stacks():
+        for ranks, word in ((stack.ranks & moved, "moved"), (stack.ranks - moved, "not moved")):
+            if ranks and stack.frames:
+                stacks.append(replace(stack, ranks=ranks, end=_noted(stack.end, word)))
+            elif ranks:
+                stacks.append(replace(stack, ranks=ranks, end=replace(stack.end, still=-1)))
+    return StackTree.of(stacks, tree.failed)
+
+
+def _noted(end: StackEnd, word: str) -> StackEnd:
+    return replace(end, still=-1, note="; ".join(part for part in (end.note, word) if part))
+
+
+def _moves_text(looks: int, seconds: float, still: RankSet, moved: RankSet) -> str:
+    parts = []
+    if still:
+        parts.append(f"{still} {'has' if len(still) == 1 else 'have'} not moved")
+    if moved:
+        parts.append(f"{moved} {'moves' if len(moved) == 1 else 'move'}")
+    return f"{looks} looks in {seconds:.1f} s: {'; '.join(parts) or 'nobody answered'}"
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_VALUE else f"{line[: _LONGEST_VALUE - 1]}…"
