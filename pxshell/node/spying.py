@@ -33,6 +33,7 @@ _NATIVE = re.compile(r"\.so(?:\.\d+)*$|\.dylib$|\.(?:c|cc|cpp|cxx|h|hpp|rs|s|S|f
 #: The interpreter's own frames between the user's code and the C function that it called.
 _INTERPRETER = re.compile(r"[\\/](?:Python|Objects|Modules|Include)[\\/]|[\\/](?:lib)?(?:python|ffi)[^\\/]*$")
 _MPI_SYMBOL = re.compile(r"P?MPI_(\w+?)(?:_c)?$")
+_HOLDS_GIL = "holds the GIL"
 _INTEGER = re.compile(r"-?\d{1,9}")
 
 
@@ -121,8 +122,10 @@ def _refusal(told: str) -> str:
     if "ermission" in told or "EPERM" in told or "not permitted" in told:
         how = "needs root on macOS" if sys.platform == "darwin" else "see kernel.yama.ptrace_scope"
         return f"the system does not let py-spy read it: {how}"
-    lines = [line.strip() for line in told.splitlines() if line.strip()]
-    reasons = [re.sub(r"^(?:Error: |\d+: )", "", line) for line in lines if not line.startswith(("Caused", "Stack"))]
+    if "find python" in told.lower() or "python version" in told:
+        return "no Python that py-spy knows runs in it"
+    lines = [line.strip() for line in told.partition("Stack backtrace")[0].splitlines() if line.strip()]
+    reasons = [re.sub(r"^(?:Error: |\d+: )", "", line) for line in lines if not line.startswith("Caused")]
     return f"py-spy: {': '.join(reasons[:2])}" if reasons else "py-spy failed without a word"
 
 
@@ -166,11 +169,13 @@ def _gil_note(thread: _Thread, natives: Sequence[_SpyFrame]) -> str:
     if not thread.owns_gil:
         return ""
     called = [one.name for one in natives if not _INTERPRETER.search(one.filename) and not one.name.startswith("0x")]
-    return f"holds the GIL, in {called[-1]}" if called else "holds the GIL"
+    return f"{_HOLDS_GIL}, in {called[-1]}" if called else _HOLDS_GIL
 
 
 def _end(natives: Sequence[_SpyFrame], python: Sequence[_SpyFrame], note: str) -> StackEnd:
     found = _mpi_end(natives, python) or _torch_end(python) or StackEnd()
+    if found.call and note.startswith(_HOLDS_GIL):
+        note = _HOLDS_GIL
     return dataclasses.replace(found, note=note, is_outside=True)
 
 
@@ -186,7 +191,7 @@ def _mpi_end(natives: Sequence[_SpyFrame], python: Sequence[_SpyFrame]) -> Stack
     return None
 
 
-def _unknown(role: Role) -> str:
+def _unknown(_: Role) -> str:
     return ""
 
 

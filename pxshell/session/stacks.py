@@ -19,7 +19,7 @@ from pxshell.session.desk import Desk
 from pxshell.session.ports import RequestPort
 from pxshell.session.stuck import completing_text
 
-__all__ = ["StackLooking", "tree_of_request"]
+__all__ = ["StackLooking", "drawn", "tree_of_request"]
 
 #: Characters of a local's value.
 _LONGEST_VALUE = 60
@@ -34,6 +34,15 @@ def tree_of_request(request: RequestPort, deadline: float) -> StackTree:
     if pending := request.account.pending:
         missing.append((pending, f"no answer within {deadline:g} s"))
     return StackTree.of(stacks, [*((ranks, clean(why)) for ranks, why in tree.failed), *missing])
+
+
+def drawn(tree: StackTree) -> Stacks:
+    """Return the event of a tree where nobody can name its branches."""
+    tree = StackTree.of(
+        (replace(stack, frames=tuple(map(_clean, stack.frames))) for stack in tree.stacks()),
+        ((ranks, clean(why)) for ranks, why in tree.failed),
+    )
+    return Stacks(tree, odd=majority_odd(tree))
 
 
 def _clean(frame: Frame) -> Frame:
@@ -159,7 +168,7 @@ def _moves_text(looks: int, seconds: float, still: RankSet, moved: RankSet) -> s
     if still:
         parts.append(f"{still} {'has' if len(still) == 1 else 'have'} not moved")
     if moved:
-        parts.append(f"{moved} {'moves' if len(moved) == 1 else 'move'}")
+        parts.append(f"{moved} {'has' if len(moved) == 1 else 'have'} moved")
     return f"{looks} looks in {seconds:.1f} s: {'; '.join(parts) or 'nobody answered'}"
 
 
