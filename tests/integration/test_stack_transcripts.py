@@ -21,7 +21,7 @@ PAGE = ROOT / "docs" / "guide" / "stacks.md"
 TRANSCRIPT = re.compile(r"^```transcript (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPT = re.compile(r"^px\[[^>]*> ", re.MULTILINE)
 #: Seconds until a program has come to where it hangs; the machine may be slow.
-DEADLINE = 15.0
+DEADLINE = 60.0
 
 
 def transcripts():
