@@ -31,10 +31,7 @@ def execute(args: argparse.Namespace) -> int:
     """Print one tree; 1 when a rank could not be read."""
     if bool(args.pids) + bool(args.mpiexec) + bool(args.name) > 1:
         raise UsageError("one of them: pxshell stacks NAME, or --pid PID ..., or --mpiexec PID")
-    if args.pids or args.mpiexec:
-        tree = _foreign(args)
-    else:
-        tree = _of_cluster(args)
+    tree = _foreign(args) if args.pids or args.mpiexec else _of_cluster(args)
     return 1 if tree.failed else 0
 
 
@@ -66,6 +63,7 @@ def _foreign(args: argparse.Namespace) -> StackTree:
     display.show(drawn(tree))
     if not args.json:
         elsewhere = RankSet.span(0, size) - display.world
-        not_here = f"; {elsewhere} are not on this machine" if elsewhere else ""
+        verb = "is" if len(elsewhere) == 1 else "are"
+        not_here = f"; {elsewhere} {verb} not on this machine" if elsewhere else ""
         print(f"read from outside, by py-spy: {display.world}{not_here}", file=sys.stderr)
     return tree

@@ -67,7 +67,7 @@ class _Drawing:
         block = blocks_of(self._stacks.tree)
         if len(block.branches) == 1:
             yield from self._trunk(block.branches[0])
-        else:
+        elif block.branches:
             yield from self._fork(block, "", is_outermost=True)
 
     def _trunk(self, branch: Branch) -> Iterator[_Row]:

@@ -56,12 +56,13 @@ def completing_text(desk: Desk, tree: StackTree, busy: RankSet) -> str:
         tree: Where the busy ranks stand.
         busy: All that are busy: as long as one of them is elsewhere, it is that one which is waited for.
     """
-    idle = desk.client.states.where("idle")
     stacks = list(tree.stacks())
     waiting = [one for one in stacks if one.end.is_collective and " on " not in f" {one.end.detail}"]
     at_it = EMPTY
     for one in waiting:
         at_it |= one.ranks
+    # A state may be older than what the rank's stack says.
+    idle = desk.client.states.where("idle") - at_it
     if not idle or not at_it or busy - at_it or len({one.end.call for one in waiting}) > 1:
         return ""
     wait, be = ("waits" if len(at_it) == 1 else "wait"), ("is" if len(idle) == 1 else "are")

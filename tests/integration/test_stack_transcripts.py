@@ -109,7 +109,8 @@ def test_what_the_page_shows_is_what_is_seen(prompt_on, program, text):
 
         # A look may come before the ranks are where they stay.
         looks = typed.startswith("%pxdebug stacks")
-        wait_until(is_seen, DEADLINE if looks else 0.0, lambda s=seen, e=expected: f"it shows\n{e}\nlast seen:\n{s[-1]}")
+        told = f"it shows\n{expected}\nbut"
+        wait_until(is_seen, DEADLINE if looks else 0.0, lambda told=told, seen=seen: f"{told}\n{seen[-1]}")
 
 
 def test_the_page_has_a_transcript_of_each_kind_of_hang():

@@ -52,7 +52,9 @@ def test_every_rank_is_in_the_tree_once(contents):
     tree = tree_of(replies)
     found = {rank: (stack.frames, stack.end) for stack in tree.stacks() for rank in stack.ranks}
     failed = {rank: why for ranks, why in tree.failed for rank in ranks}
-    assert sum(len(stack.ranks) for stack in tree.stacks()) + sum(len(ranks) for ranks, _ in tree.failed) == len(replies)
+    assert sum(len(stack.ranks) for stack in tree.stacks()) + sum(len(ranks) for ranks, _ in tree.failed) == len(
+        replies
+    )
     assert set(found) == set(tree.ranks)
     for rank, content in enumerate(contents):
         if content["status"] == "error":

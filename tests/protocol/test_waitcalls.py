@@ -62,7 +62,9 @@ def test_what_returns_at_once_is_no_wait(name):
 
 def test_calls_of_torch_are_known():
     assert end_of(TORCH, "all_reduce").text == "in torch.distributed all_reduce"
-    assert end_of(TORCH, "broadcast", lambda role: {"src": "3"}[role.name]).text == "in torch.distributed broadcast root 3"
+    assert (
+        end_of(TORCH, "broadcast", lambda role: {"src": "3"}[role.name]).text == "in torch.distributed broadcast root 3"
+    )
 
 
 def test_a_long_argument_is_cut():
