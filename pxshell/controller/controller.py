@@ -201,8 +201,11 @@ class Controller:
         for part, state in list(self.states.among(left)):
             self._missing(message, part, state.why or f"it is {state.liveness}", str(state.liveness))
             left -= part
-        if left:
-            self._missing(message, left, "there is no such rank in this cluster", "unknown")
+        late = left & RankSet.span(0, self.launch.size)
+        if late:
+            self._missing(message, late, "it has not joined: it is starting, or stopped, or holds the GIL", "unknown")
+        if left - late:
+            self._missing(message, left - late, "there is no such rank in this cluster", "unknown")
 
     def _missing(self, request: Message, ranks: RankSet, why: str, state: str) -> None:
         content = {"why": why, "state": state}

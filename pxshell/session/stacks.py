@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import uuid
@@ -23,6 +24,7 @@ __all__ = ["StackLooking", "drawn", "tree_of_request"]
 
 #: Characters of a local's value.
 _LONGEST_VALUE = 60
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 def tree_of_request(request: RequestPort, deadline: float) -> StackTree:
@@ -106,6 +108,9 @@ class StackLooking:
                 text = _one_line(clean(str(content.get("text", ""))))
                 folded[text] = folded.get(text, EMPTY) | some
         request.forget()
+        if not folded:
+            reasons = {clean(why) for _, why in request.account.missing}
+            self._desk.say(f"{name}: {', '.join(sorted(reasons)) or 'no rank that answered has it'}", "warning")
         return tuple(
             sorted(((who, text) for text, who in folded.items()), key=lambda one: (-len(one[0]), one[0].first))
         )
@@ -173,5 +178,6 @@ def _moves_text(looks: int, seconds: float, still: RankSet, moved: RankSet) -> s
 
 
 def _one_line(text: str) -> str:
-    line = " ".join(text.split())
+    """Write a value in one line, without the address of an object, which differs without meaning."""
+    line = _ADDRESS.sub(" at 0x…", " ".join(text.split()))
     return line if len(line) <= _LONGEST_VALUE else f"{line[: _LONGEST_VALUE - 1]}…"

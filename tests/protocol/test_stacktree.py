@@ -87,7 +87,7 @@ def test_nodes_hold_the_ranks_of_their_branches_the_most_first(contents):
 def test_a_rank_that_is_told_twice_counts_once():
     """The node has answered for it, and then it answers itself."""
     first, second = Stack(RankSet.of(0, 1), (Frame("a", 1, "f"),), NO_END), Stack(RankSet.of(1, 2), (), NO_END)
-    tree = StackTree.of([first, second], [(RankSet.of(2, 3), "gone")])
+    tree = StackTree.of([first, second, first], [(RankSet.of(2, 3), "gone"), (RankSet.of(3), "late")])
     assert [(str(stack.ranks), len(stack.frames)) for stack in tree.stacks()] == [("0-1", 1), ("2", 0)]
     assert tree.failed == ((RankSet.of(3), "gone"),)
 
