@@ -87,7 +87,11 @@ def test_replies_that_nodes_have_merged_are_read_as_single_ones(stage):
 
 def test_chosen_locals_are_shown_by_value(stage):
     """P4: equal values fold; a rank that has no such name is left out."""
-    values = {"source": {"1": "3"}, "step": {"41": "0-1", "42": "2-3"}, "u.shape": {"<Shape\n at 0x7f>": "0-1", "<Shape at 0x8e>": "2-3"}}
+    values = {
+        "source": {"1": "3"},
+        "step": {"41": "0-1", "42": "2-3"},
+        "u.shape": {"<Shape\n at 0x7f>": "0-1", "<Shape at 0x8e>": "2-3"},
+    }
 
     def peek(asked):
         said = values[asked.content["code"]]
