@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pxshell.node.node import Node
+from pxshell.ranks import RankSet
 from pxshell.rendezvous.worlds import World, list_worlds
 from pxshell.transport.unix import UnixServer
 
@@ -51,5 +52,5 @@ class Adoption:
 
     def _tell(self, rank: int, pid: int) -> None:
         """The kernel takes connections for a process that cannot: it is there, and runs no Python."""
-        why = f"rank {rank} has not joined: process {pid} does not answer, it may be stopped or hold the GIL"
-        self._node.notice(f"{why}.  Where it stands: pxshell stacks --pid {pid}", "warning")
+        why = f"it has not joined: process {pid} does not answer, it may be stopped or hold the GIL"
+        self._node.notice(f"{rank}: {why}.  Where it stands: pxshell stacks --pid {pid}", "warning", RankSet.of(rank))

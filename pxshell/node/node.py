@@ -157,9 +157,9 @@ class Node:
             self.up.add(with_digest(self.message("px_missing", content, owed.ranks, **fields)))
         self.up.settle()
 
-    def notice(self, text: str, level: str) -> None:
-        """Say one line to people."""
-        self.send_up(self.message("px_notice", {"text": text, "level": level}, RankSet()))
+    def notice(self, text: str, level: str, ranks: RankSet = RankSet()) -> None:  # noqa: B008 - an immutable value
+        """Say one line to people; `ranks` are those that it is about."""
+        self.send_up(self.message("px_notice", {"text": text, "level": level}, ranks))
 
     def message(self, kind: str, content: dict[str, Any], ranks: RankSet, **fields: Any) -> Message:
         """Build a message of the node's own."""

@@ -34,8 +34,8 @@ class Adopted:
     def __len__(self):
         return len(self.joined)
 
-    def notice(self, text, level):
-        self.notices.append((level, text))
+    def notice(self, text, level, ranks):
+        self.notices.append((level, str(ranks), text))
 
     def look(self, times=1):
         for _ in range(times):
@@ -65,5 +65,5 @@ def test_an_engine_that_takes_the_connection_and_says_nothing_is_told_of_once(no
     node.there = [engine(0), engine(1)]
     node.joined = {0: "joined"}
     node.look(20)
-    why = "rank 1 has not joined: process 1001 does not answer, it may be stopped or hold the GIL"
-    assert node.notices == [("warning", f"{why}.  Where it stands: pxshell stacks --pid 1001")]
+    why = "1: it has not joined: process 1001 does not answer, it may be stopped or hold the GIL"
+    assert node.notices == [("warning", "1", f"{why}.  Where it stands: pxshell stacks --pid 1001")]
