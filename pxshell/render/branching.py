@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pxshell.protocol.stacks import NO_END, Frame, StackEnd
 from pxshell.protocol.stacktree import Node, StackTree, Stop
@@ -11,6 +12,8 @@ from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.grouping import MAX_GROUPS, SHOWN_GROUPS
 
 __all__ = ["Block", "Branch", "Line", "Rest", "blocks_of", "branches_of", "majority_odd"]
+
+_PEER = re.compile(r"\b\d+\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +59,36 @@ def blocks_of(tree: StackTree) -> Block:
 
 
 def _block(branches: Sequence[Node | Stop]) -> Block:
+    if len(branches) > MAX_GROUPS:
+        branches = _by_call(branches)
     shown = branches if len(branches) <= MAX_GROUPS else branches[:SHOWN_GROUPS]
     hidden = EMPTY
     for branch in branches[len(shown) :]:
         hidden |= branch.ranks
     rest = Rest(len(branches) - len(shown), hidden) if hidden else None
     return Block(tuple(map(_branch, shown)), rest)
+
+
+def _by_call(branches: Sequence[Node | Stop]) -> list[Node | Stop]:
+    """Make one of the ranks that wait at one place in one call, each for another rank, and say how many those are."""
+    nodes: list[Node | Stop] = []
+    stops: dict[StackEnd, list[Stop]] = {}
+    for branch in branches:
+        if isinstance(branch, Stop) and _PEER.search(branch.end.detail):
+            stops.setdefault(_without_peers(branch.end), []).append(branch)
+        else:
+            nodes.append(branch)
+    for end, some in stops.items():
+        ranks = EMPTY
+        for stop in some:
+            ranks |= stop.ranks
+        detail = f"{end.detail}, {len(some)} different ones" if len(some) > 1 else some[0].end.detail
+        nodes.append(Stop(ranks, replace(end, detail=detail)))
+    return sorted(nodes, key=lambda branch: (-len(branch.ranks), branch.ranks.first))
+
+
+def _without_peers(end: StackEnd) -> StackEnd:
+    return replace(end, detail=_PEER.sub("…", end.detail))
 
 
 def _branch(start: Node | Stop) -> Branch:
@@ -90,7 +117,12 @@ def _lettered(block: Block) -> Iterator[RankSet]:
 
 
 def majority_odd(tree: StackTree) -> RankSet:
-    """Return the ranks outside the class of equal stacks that holds more than half; empty when there is none."""
-    classes = [stack.ranks for stack in tree.stacks()]
-    largest = max(classes, key=len, default=EMPTY)
-    return tree.ranks - largest if 2 * len(largest) > len(tree.ranks) else EMPTY
+    """Return the ranks outside the class of equal stacks that holds more than half; empty when there is none.
+
+    Where each waits for another rank, as in a ring, that difference is none.
+    """
+    for some in (tree, tree.with_ends(_without_peers)):
+        largest = max((stack.ranks for stack in some.stacks()), key=len, default=EMPTY)
+        if 2 * len(largest) > len(tree.ranks):
+            return tree.ranks - largest
+    return EMPTY

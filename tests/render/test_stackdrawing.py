@@ -101,6 +101,22 @@ def test_of_many_branches_the_largest_are_shown_and_the_rest_is_named():
     assert forked.splitlines()[-1] == "└─ … 22 more branches on 8-29.  Of some: -t RANKS"
 
 
+def test_a_ring_in_which_each_waits_for_another_rank_is_one_branch():
+    """A thousand ranks that each wait for their neighbour are one kind of hang, and the one elsewhere stands out."""
+    ring = [(str(rank), [MODULE], StackEnd("MPI", "Recv", f"from {(rank + 1) % 999}")) for rank in range(999)]
+    _, text, letters = drawn(*ring, ("999", [MODULE], ALLREDUCE))
+    assert text == (
+        "<module>  sim.py:31   [0-999]\n"
+        "├─ @a [0-998]  in MPI Recv from …, 999 different ones\n"
+        "└─ @b [999]    in MPI Allreduce                           ◀ differs\n"
+    )
+    assert letters == {"a": "0-998", "b": "999"}
+    few = [(str(rank), [MODULE], StackEnd("MPI", "Recv", f"from {rank + 5}")) for rank in range(3)]
+    assert drawn(*few, ("3", [MODULE], ALLREDUCE))[1].splitlines()[-1] == (
+        "└─ @d [3]  in MPI Allreduce                               ◀ differs"
+    )
+
+
 def test_many_values_of_a_local_are_cut_with_notice():
     values = [("x", tuple((RankSet.of(rank), str(rank)) for rank in range(6)))]
     _, text, _ = drawn(("0-5", [MODULE], NO_END), values=values)
