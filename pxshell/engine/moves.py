@@ -1,7 +1,8 @@
 """Whether a rank has moved since it was looked at: for those who look again and again, with a word of their own.
 
 A rank has moved when a frame has come or gone, is at another instruction, or a local of the user's code has another
-value. A loop around one call that changes no name at all looks as if it stood still.
+value. A loop around one call that changes no name at all may look as if it stood still; up to Python 3.12 the counters
+in its code, with which the interpreter tries to specialize what cannot be (as calls of mpi4py), still tell.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class Moves:
 def _mark_of(frame: FrameType | None) -> int:
     marks: list[object] = []
     while frame is not None:
-        marks.append((id(frame), frame.f_lasti))
+        # The code as it is just now, counters included (https://peps.python.org/pep-0659/); a private name.
+        code: bytes = getattr(frame.f_code, "_co_code_adaptive", b"")
+        marks.append((id(frame), frame.f_lasti, code))
         if is_user_code(frame.f_code.co_filename):
             # A copy in one step: the main thread may be changing them.
             names = list(frame.f_locals.items())[:_NAMES]

@@ -1,6 +1,7 @@
 """The transcripts of docs/guide/stacks.md, typed on real MPI ranks: what is shown is what the page says."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,17 @@ TRANSCRIPT = re.compile(r"^```transcript (\S+)\n(.*?)^```$", re.MULTILINE | re.D
 PROMPT = re.compile(r"^px\[[^>]*> ", re.MULTILINE)
 #: Seconds until a program has come to where it hangs; the machine may be slow.
 DEADLINE = 60.0
+TIGHT = """
+import numpy as np
+from mpi4py import MPI
+comm = MPI.COMM_WORLD
+a = np.ones(200_000)
+b = np.empty_like(a)
+def loop():
+    while True:
+        comm.Allreduce(a, b)
+loop()
+"""
 
 
 def transcripts():
@@ -111,6 +123,17 @@ def test_what_the_page_shows_is_what_is_seen(prompt_on, program, text):
         looks = typed.startswith("%pxdebug stacks")
         told = f"it shows\n{expected}\nbut"
         wait_until(is_seen, DEADLINE if looks else 0.0, lambda told=told, seen=seen: f"{told}\n{seen[-1]}")
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="its interpreter counts nothing at calls that it knows")
+def test_a_loop_around_one_call_of_mpi_moves_although_no_name_changes(prompt_on, tmp_path):
+    """P4: a program that communicates all the time is none that hangs."""
+    program = tmp_path / "tight.py"
+    program.write_text(TIGHT)
+    prompt = prompt_on(program)
+    wait_until(lambda: "in MPI Allreduce" in prompt.type("%pxdebug stacks"), DEADLINE, "the loop runs")
+    last = without_numbers("4 looks in 0.3 s: 0-3 have moved")
+    wait_until(lambda: last in prompt.type("%pxdebug stacks --every 0.1 --count 4"), DEADLINE, "all ranks move")
 
 
 def test_the_page_has_a_transcript_of_each_kind_of_hang():
