@@ -111,9 +111,12 @@ def _cost_of_looking(seconds: float, pairs: int) -> Figure:
 
 
 def _count(client: Client) -> int | None:
-    request = client.request("px_peek_request", {"code": "count"}, client.ranks)
+    content = {"code": "count", "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False}
+    content |= {"stop_on_error": True, "cell": 0, "filename": "<px>", "places": [["peek", str(client.ranks)]]}
+    request = client.request("execute_request", content, client.ranks)
     request.wait(10)
-    return next((int(content["text"]) for _, content in request.replies() if content.get("status") == "ok"), None)
+    results = (one.data()["data"] for one in request.messages if one.type == "execute_result")
+    return next((int(data["text/plain"]) for data in results), None)
 
 
 def _cpu_of_a_step(client: Client, pid: int, seconds: float, *, looks: bool) -> float:

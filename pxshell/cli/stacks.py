@@ -54,7 +54,7 @@ def _of_cluster(args: argparse.Namespace) -> StackTree:
 def _foreign(args: argparse.Namespace) -> StackTree:
     from pxshell.cli.showing import StreamDisplay
     from pxshell.node.foreign import ranks_below, ranks_of, read_tree
-    from pxshell.session.stacks import drawn
+    from pxshell.session.stacktrees import drawn
 
     pids, size = ranks_below(args.mpiexec) if args.mpiexec else (ranks_of(args.pids), 0)
     tree = read_tree(pids, full=args.full)

@@ -10,45 +10,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from pxshell.protocol.stacks import Frame, StackEnd
-from pxshell.protocol.stacktree import StackTree, tree_of
+from pxshell.protocol.stacks import StackEnd
+from pxshell.protocol.stacktree import StackTree
 from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.branching import branches_of, majority_odd
 from pxshell.render.events import Stacks
 from pxshell.session.answers import clean
 from pxshell.session.desk import Desk
-from pxshell.session.ports import RequestPort
+from pxshell.session.stacktrees import tree_of_request
 from pxshell.session.stuck import completing_text
 
-__all__ = ["StackLooking", "drawn", "tree_of_request"]
+__all__ = ["StackLooking"]
 
 #: Characters of a local's value.
 _LONGEST_VALUE = 60
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
-
-
-def tree_of_request(request: RequestPort, deadline: float) -> StackTree:
-    """Merge what has come for a `px_stacks_request`; who has not answered is told with the reason (P3)."""
-    replies = [(one.ranks, one.data()) for one in list(request.messages) if one.type == "px_stacks_reply"]
-    tree = tree_of(replies)
-    stacks = (replace(stack, frames=tuple(map(_clean, stack.frames))) for stack in tree.stacks())
-    missing = [(ranks, clean(why)) for ranks, why in request.account.missing]
-    if pending := request.account.pending:
-        missing.append((pending, f"no answer within {deadline:g} s"))
-    return StackTree.of(stacks, [*((ranks, clean(why)) for ranks, why in tree.failed), *missing])
-
-
-def drawn(tree: StackTree) -> Stacks:
-    """Return the event of a tree where nobody can name its branches."""
-    tree = StackTree.of(
-        (replace(stack, frames=tuple(map(_clean, stack.frames))) for stack in tree.stacks()),
-        ((ranks, clean(why)) for ranks, why in tree.failed),
-    )
-    return Stacks(tree, odd=majority_odd(tree))
-
-
-def _clean(frame: Frame) -> Frame:
-    return frame._replace(file=clean(frame.file), function=clean(frame.function))
 
 
 class StackLooking:
@@ -88,7 +64,7 @@ class StackLooking:
         odd = majority_odd(tree)
         letters = focus.letter(branches_of(tree))
         focus.odd = odd
-        values = tuple((name, self._values(name, tree.ranks, deadline)) for name in names)
+        values = tuple((name, self._values(name, tree, deadline)) for name in names)
         self._desk.show(Stacks(tree, tuple(letters), odd, values))
         busy = self._desk.client.states.where("busy")
         if text := completing_text(self._desk, tree, busy):
@@ -96,17 +72,21 @@ class StackLooking:
 
     # Locals.
 
-    def _values(self, name: str, ranks: RankSet, deadline: float) -> tuple[tuple[RankSet, str], ...]:
+    def _values(self, name: str, tree: StackTree, deadline: float) -> tuple[tuple[RankSet, str], ...]:
         """Return the values of a name in the running frames, folded; ranks that do not have it are left out."""
-        answering = ranks & self._desk.client.states.where("ok")
+        answering = EMPTY
+        for stack in tree.stacks():
+            # Who cannot say where it stands evaluates nothing either.
+            if not stack.end.is_outside:
+                answering |= stack.ranks
         if not answering:
             return ()
-        request = self._desk.control("px_peek_request", {"code": name}, answering, deadline)
+        request = self._desk.control("execute_request", _peek(name, answering), answering, deadline)
         folded: dict[str, RankSet] = {}
-        for some, content in request.replies():
-            if content.get("status") == "ok":
-                text = _one_line(clean(str(content.get("text", ""))))
-                folded[text] = folded.get(text, EMPTY) | some
+        for message in list(request.messages):
+            if message.type == "execute_result":
+                text = _one_line(clean(str(message.data()["data"].get("text/plain", ""))))
+                folded[text] = folded.get(text, EMPTY) | message.ranks
         request.forget()
         if not folded:
             reasons = {clean(why) for _, why in request.account.missing}
@@ -175,6 +155,12 @@ def _moves_text(looks: int, seconds: float, still: RankSet, moved: RankSet) -> s
     if moved:
         parts.append(f"{moved} {'has' if len(moved) == 1 else 'have'} moved")
     return f"{looks} looks in {seconds:.1f} s: {'; '.join(parts) or 'nobody answered'}"
+
+
+def _peek(name: str, ranks: RankSet) -> dict[str, Any]:
+    """Build the content of a cell that the side thread evaluates in the running frame."""
+    content = {"code": name, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False}
+    return content | {"stop_on_error": True, "cell": 0, "filename": "<px>", "places": [["peek", str(ranks)]]}
 
 
 def _one_line(text: str) -> str:

@@ -12,7 +12,7 @@ from pxshell.ranks import RankSet
 from pxshell.render.events import Progress
 from pxshell.session.desk import Desk
 from pxshell.session.ports import RequestPort
-from pxshell.session.stacks import tree_of_request
+from pxshell.session.stacktrees import tree_of_request
 from pxshell.session.stuck import completing_text
 
 __all__ = ["Waiting", "place_text", "wait_for"]

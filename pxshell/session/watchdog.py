@@ -12,7 +12,8 @@ from pxshell.protocol.state import Activity, RankState
 from pxshell.ranks import EMPTY, RankSet
 from pxshell.session.desk import Desk
 from pxshell.session.ports import RequestPort
-from pxshell.session.stacks import StackLooking, tree_of_request
+from pxshell.session.stacks import StackLooking
+from pxshell.session.stacktrees import tree_of_request
 from pxshell.session.stuck import completing_text, groups_text
 
 __all__ = ["Watchdog"]

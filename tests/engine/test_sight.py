@@ -15,7 +15,7 @@ main()
 
 
 def step(rig):
-    return int(rig.node.ask("px_peek_request", {"code": "step"})["text"])
+    return int(rig.node.peek("step"))
 
 
 def functions(reply):

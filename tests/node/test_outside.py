@@ -103,7 +103,7 @@ def test_an_answer_that_comes_after_the_nodes_is_dropped():
     node, outside = asked_on(answering=(0, 1, 2))
     late, other = ({"ranks": RankSet.of(rank), "parent": "q"} for rank in (3, 3))
     assert outside.is_late(Message.make("px_stacks_reply", "e", {}, **late))
-    assert not outside.is_late(Message.make("px_peek_reply", "e", {}, **other))
+    assert not outside.is_late(Message.make("px_probe_reply", "e", {}, **other))
     request = Message.make("px_stacks_request", "r", {}, ranks=RankSet.of(1))
     node.pending.begin(request, request.ranks)
     assert not outside.is_late(Message.make("px_stacks_reply", "e", {}, ranks=RankSet.of(1), parent="r"))

@@ -94,14 +94,13 @@ def test_chosen_locals_are_shown_by_value(stage):
     }
 
     def peek(asked):
-        said = values[asked.content["code"]]
-        for text, ranks in said.items():
-            yield Said("px_peek_reply", {"status": "ok", "text": text}, ranks)
-        if rest := asked.ranks - _union(said.values()):
-            yield Said("px_peek_reply", {"status": "error", "ename": "NameError"}, rest)
+        assert asked.content["places"] == [["peek", str(asked.ranks)]]
+        for text, ranks in values[asked.content["code"]].items():
+            yield Said("execute_result", {"data": {"text/plain": text}, "metadata": {}}, ranks)
+        yield Said("execute_reply", {"status": "ok"})
 
     stage.client.on("px_stacks_request", HANG)
-    stage.client.on("px_peek_request", peek)
+    stage.client.on("execute_request", peek)
     stage.session.stacks(names=("source", "step", "u.shape"))
     assert stage.shown().splitlines()[2:5] == [
         "│      step = 41 [0-1], 42 [2]",
@@ -111,17 +110,14 @@ def test_chosen_locals_are_shown_by_value(stage):
     values["absent"] = {}
     stage.session.stacks(names=("absent",))
     assert "absent: no rank that answered has it\n" in stage.shown()
-    stage.client.set_state("0-3", activity="busy", liveness="unresponsive")
-    asked = len(stage.client.asked_for("px_peek_request"))
+
+
+def test_ranks_that_are_read_from_outside_are_not_asked_for_locals(stage):
+    """P3: what nobody can answer is not waited for."""
+    outside = StackEnd(note="stopped by a signal", is_outside=True)
+    stage.client.on("px_stacks_request", stand(("0-3", [MODULE], outside)))
     stage.session.stacks(names=("step",))
-    assert len(stage.client.asked_for("px_peek_request")) == asked
-
-
-def _union(texts):
-    ranks = RankSet()
-    for text in texts:
-        ranks |= RankSet.parse_folded(text)
-    return ranks
+    assert stage.client.asked_for("execute_request") == []
 
 
 def test_samples_say_who_moves_and_who_does_not(stage):
