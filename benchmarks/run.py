@@ -18,12 +18,14 @@ import against_python
 import at_ranks
 import bench
 import echo
+import stacks
 from figures import Figure, table
 
 PARTS = {
     "python": against_python.figures,
     "ranks": at_ranks.figures,
     "typing": echo.figures,
+    "stacks": stacks.figures,
     "ipyparallel": against_ipyparallel.figures,
 }
 

@@ -28,10 +28,12 @@ In the pxshell terminal what you type runs on the focus: code, magics and !comma
 %pxfocus [RANKS]           show or set the focus; +RANKS, -RANKS, if EXPR
 %pxsignal pause            stop each rank at its next line; --sync EXPR: all at the same line of the same step
 %pxsignal resume           let all paused ranks go on; also INT TERM KILL USR1 and other signals
+%pxdebug stacks            where all ranks stand, as one tree; %pxfocus @b takes a branch of it as focus
+                           [-t RANKS] [--full] [--locals NAME,NAME] [--every S] [--count K]
 %pxstatus %pxlog [RANK]    what the ranks do, and have written
 %pxresult [CELL] [--all]   the answers again; --list: the last cells, of all sessions; h12: one of them
 %pxpush NAME[=EXPR]        a value from here to the ranks;  %pxpull EXPR -o NAME  from the ranks to here
 %pxdiff EXPR               which ranks hold the same value, and what differs;  %pxplot EXPR  a plot over the ranks
 %pxcluster                 start -n 4 [--mpi] | attach [NAME] | list | stop
-%pxconfig %pxrestart       settings; all ranks anew
+%pxconfig %pxrestart       settings (--watchdog S: say it when no rank has moved); all ranks anew
 """

@@ -18,6 +18,7 @@ __all__ = [
     "PX",
     "RESULT",
     "SIGNAL",
+    "STACKS",
     "Option",
     "around",
     "leading",
@@ -48,6 +49,20 @@ def _name(text: str) -> str:
     if not text.isidentifier():
         raise UsageError(f"{text!r} is no name; -o NAME keeps the answers here under it")
     return text
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name for name in text.split(",") if name)
+    for name in names:
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise UsageError(f"{name!r} is no name; --locals step,u.shape shows what these are in the running frames")
+    return names
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"--count takes a number of looks from 1 on, not {text!r}")
+    return int(text)
 
 
 def _grouping(text: str) -> str:
@@ -103,9 +118,22 @@ PX: Table = {
     "--queue": Option("queue"),
     "--local": Option("local"),
 }
-CONFIG: Table = {**_RUNNING, "--mute": Option("mute"), "--no-mute": Option("mute", value=False)}
 RESULT: Table = {**_OUT, **_GROUPING, "--all": Option("all"), "--list": Option("list")}
+CONFIG: Table = {
+    **_RUNNING,
+    "--mute": Option("mute"),
+    "--no-mute": Option("mute", value=False),
+    "--watchdog": Option("watchdog", read=_seconds),
+}
 SIGNAL: Table = {**_TARGETS, "--yes": Option("yes"), "--timeout": Option("timeout", read=_seconds)}
+STACKS: Table = {
+    **_TARGETS,
+    "--full": Option("full"),
+    "--locals": Option("names", read=_names),
+    "--every": Option("every", read=_seconds),
+    "--count": Option("count", read=_count),
+    "--timeout": Option("timeout", read=_seconds),
+}
 PUSH: Table = _TARGETS
 PULL: Table = {**_TARGETS, **_OUT, "--peek": Option("peek")}
 _LOOKING = {**_TARGETS, "--peek": Option("peek")}

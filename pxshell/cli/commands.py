@@ -18,6 +18,7 @@ COMMANDS = {
     "attach": "open the shell on a running cluster",
     "list": "list clusters, and programs that can be attached to",
     "status": "what each rank of a cluster does",
+    "stacks": "where all ranks stand, also of a job that never loaded pxshell",
     "stop": "end a cluster",
     "logs": "what ranks, node and controller wrote",
 }

@@ -33,6 +33,9 @@ _LINGER = 1.0
 _NOTES = 50
 
 
+_ABSENT = "it has not joined: it is starting, or stopped, or holds the GIL"
+
+
 class Controller:
     """The controller; handler of its server, all in the loop's thread."""
 
@@ -56,6 +59,8 @@ class Controller:
         #: Clients that only show what is said.
         self._watching: set[str] = set()
         self._descriptions: dict[int, dict[str, Any]] = {}
+        #: Why ranks that were never there are not, as far as their node could tell.
+        self._absent: dict[int, str] = {}
         self._notes: deque[str] = deque(maxlen=_NOTES)
         self._serial = itertools.count(1)
         self._stopping = ""
@@ -157,7 +162,10 @@ class Controller:
             self._ranks(node, message)
             return
         if message.type == "px_notice":
-            self._notes.append(str(message.data().get("text", "")))
+            text = str(message.data().get("text", ""))
+            self._notes.append(text)
+            # "2: it has not joined: ..." is the answer to whoever asks rank 2.
+            self._absent |= {rank: text.removeprefix(f"{message.ranks}: ") for rank in message.ranks}
         elif message.type == "px_state":
             self._learn(message)
         self._up.add(message)
@@ -213,8 +221,11 @@ class Controller:
         for part, state in list(self.states.among(left)):
             self._missing(message, part, state.why or f"it is {state.liveness}", str(state.liveness))
             left -= part
-        if left:
-            self._missing(message, left, "there is no such rank in this cluster", "unknown")
+        late = left & RankSet.span(0, self.launch.size)
+        for rank in late:
+            self._missing(message, RankSet.of(rank), self._absent.get(rank, _ABSENT), "unknown")
+        if left - late:
+            self._missing(message, left - late, "there is no such rank in this cluster", "unknown")
 
     def _missing(self, request: Message, ranks: RankSet, why: str, state: str) -> None:
         content = {"why": why, "state": state}

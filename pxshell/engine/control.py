@@ -19,7 +19,8 @@ from pxshell.engine.pause_answers import PauseAnswers
 from pxshell.engine.pause_states import PauseEvent
 from pxshell.engine.pausing import Pauser
 from pxshell.engine.running import Runner, error_content
-from pxshell.engine.stacks import stack, user_place
+from pxshell.engine.sight import Sight
+from pxshell.engine.stacks import user_place
 from pxshell.engine.work import ANYWHERE, PEEK, Job, Work, place_for
 from pxshell.protocol.message import Buffer, Message
 from pxshell.protocol.state import Activity
@@ -71,7 +72,6 @@ class Control:
         stopped: Callable[[], None],
     ) -> None:
         self._rank = rank
-        self._main_ident = main_ident
         self._outbox = outbox
         self._activity = activity
         self._pauser = pauser
@@ -82,6 +82,8 @@ class Control:
         self._started = started
         self._stopped = stopped
         self._looking = Looking(main_ident)
+        self._sight = Sight(main_ident, activity, pauser)
+        self._main_ident = main_ident
         self._aside = Aside()
         # SimpleQueue: its put is reentrant; the pauser's events come from wherever it is.
         self._queue: queue.SimpleQueue[Message | PauseEvent | None] = queue.SimpleQueue()
@@ -272,8 +274,7 @@ class Control:
         return {"status": "ok", "value": found.value, "others": others} | place
 
     def _stacks(self, message: Message, request: Request) -> dict[str, Any]:
-        entries = stack(self._main_ident, full=bool(message.data().get("full")))
-        return {"status": "ok", "entries": [[one.file, one.line, one.function, one.is_user] for one in entries]}
+        return self._sight.answer(message.data())
 
     def _where(self, message: Message, request: Request) -> dict[str, Any]:
         place = user_place(self._main_ident)

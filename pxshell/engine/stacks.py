@@ -7,22 +7,12 @@ A thread that holds the GIL in C keeps the asking thread from running; then nobo
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from types import FrameType
 
 from pxshell.engine.frames import Place, innermost_user_frame, is_user_code, place_of
+from pxshell.protocol.stacks import Frame, collapsed, shortened
 
-__all__ = ["Entry", "running_frame", "stack", "stack_of", "user_place", "where"]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One frame of a stack."""
-
-    file: str
-    line: int
-    function: str
-    is_user: bool
+__all__ = ["running_frame", "stack", "stack_of", "user_place", "where"]
 
 
 def where(frame: FrameType) -> Place:
@@ -41,31 +31,24 @@ def user_place(thread_ident: int) -> Place | None:
     return None if frame is None else place_of(frame)
 
 
-def stack(thread_ident: int, *, full: bool = False) -> tuple[Entry, ...]:
+def stack(thread_ident: int, *, full: bool = False) -> tuple[Frame, ...]:
     """Return the stack of a thread, outermost frame first; see `stack_of`."""
     return stack_of(running_frame(thread_ident), full=full)
 
 
-def stack_of(frame: FrameType | None, *, full: bool = False) -> tuple[Entry, ...]:
+def stack_of(frame: FrameType | None, *, full: bool = False) -> tuple[Frame, ...]:
     """Return the stack under a frame, outermost first.
 
     Args:
         frame: The innermost frame.
         full: With every frame. Without it, what lies below the first user frame is left out, and of each run of library
             frames only the first is kept: the one that the user's code called. A stack without user code stays whole.
+            Of a very deep stack the middle is left out.
     """
-    entries = []
+    frames = []
     while frame is not None:
         place = place_of(frame)
-        entries.append(Entry(place.file, place.line, place.function, is_user_code(place.file)))
+        frames.append(Frame(place.file, place.line, place.function, is_user_code(place.file)))
         frame = frame.f_back
-    entries.reverse()
-    return tuple(entries if full else _collapsed(entries))
-
-
-def _collapsed(entries: list[Entry]) -> list[Entry]:
-    first = next((i for i, entry in enumerate(entries) if entry.is_user), None)
-    if first is None:
-        return entries
-    shown = entries[first:]
-    return [entry for below, entry in zip([*shown[:1], *shown], shown, strict=False) if entry.is_user or below.is_user]
+    frames.reverse()
+    return tuple(shortened(frames if full else collapsed(frames)))

@@ -10,19 +10,15 @@ from pathlib import Path
 import msgspec
 
 from pxshell.node.above import OrderHandler
+from pxshell.node.adopting import Adoption
 from pxshell.node.below import EngineHandler
 from pxshell.node.node import Node
 from pxshell.protocol.types import Role
-from pxshell.rendezvous.worlds import list_worlds
 from pxshell.transport.base import make_hello
 from pxshell.transport.unix import UnixServer
 from pxshell.transport.zeromq import ZmqConnector
 
 __all__ = ["main"]
-
-
-#: Seconds between two looks for engines of an adopted world that have not come yet.
-_LOOK_AGAIN = 0.5
 
 
 class NodeFile(msgspec.Struct, frozen=True):
@@ -53,22 +49,13 @@ async def serve(directory: Path) -> None:
         keep=True,
     )
     if node.file.world is not None:
-        _adopt(node, server, Path(node.file.world), frozenset())
+        Adoption(node, server, Path(node.file.world)).look()
     node.start()
     await node.finished
     closed = loop.create_future()
     node.controller.close(linger=2.0, done=lambda: closed.set_result(None))
     await closed
     node.server.close()
-
-
-def _adopt(node: Node, server: UnixServer, world: Path, known: frozenset[Path]) -> None:
-    """Connect to the engines of a world that nobody started for us; look again until all have come."""
-    found = {engine.path for entry in list_worlds() if entry.directory == world for engine in entry.engines}
-    for path in found - known:
-        server.adopt(path)
-    if len(node.engines) < node.file.size:
-        node.loop.call_later(_LOOK_AGAIN, _adopt, node, server, world, known | found)
 
 
 def main() -> int:

@@ -32,6 +32,7 @@ class OrderHandler:
             "px_log_request": self._log,
             "px_stop_request": self._stop,
             "px_restart_request": self._restart,
+            "px_stacks_request": self._stacks,
         }
 
     def hello_received(self, hello: Hello, proof: Proof) -> str | None:
@@ -57,6 +58,10 @@ class OrderHandler:
                 full.append(rank)
         self._missing(message, RankSet(full), _FULL)
         self._missing(message, message.ranks - connected, "it is not connected")
+
+    def _stacks(self, message: Message) -> None:
+        self._hand_down(message)
+        self._node.outside.asked(message)
 
     def _missing(self, message: Message, ranks: RankSet, why: str) -> None:
         for rank in ranks:

@@ -112,7 +112,7 @@ class EngineHandler:
         """Take a message, after the text that stands before it in the pipes."""
         del fds  # engines send none
         record = self._node.engines.of_peer(peer)
-        if record is None or record.epoch < self._node.launch.epoch:
+        if record is None or record.epoch < self._node.launch.epoch or self._node.outside.is_late(message):
             return
         mark, output = message.header.mark, record.output
         if not mark or output is None:

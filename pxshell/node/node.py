@@ -11,6 +11,7 @@ from typing import Any
 
 from pxshell.node.engines import EngineRecord, Engines
 from pxshell.node.launch import Launch, LaunchFile, StartedProcess
+from pxshell.node.outside import OutsideStacks
 from pxshell.node.sent import SentSignals
 from pxshell.protocol.digest import with_digest
 from pxshell.protocol.endings import status_text
@@ -49,6 +50,8 @@ class Node:
         self.pending = PendingReplies()
         self.outlet = Outlet(self.send_up, self._log_names)
         self.up = Upward(loop, self.pending, self.outlet.deliver)
+        #: For ranks that do not say where they stand.
+        self.outside = OutsideStacks(self)
         self.finished: asyncio.Future[None] = loop.create_future()
         #: The world of the present launch, once its first engine has come.
         self.world = ""
@@ -156,9 +159,9 @@ class Node:
             self.up.add(with_digest(self.message("px_missing", content, owed.ranks, **fields)))
         self.up.settle()
 
-    def notice(self, text: str, level: str) -> None:
-        """Say one line to people."""
-        self.send_up(self.message("px_notice", {"text": text, "level": level}, RankSet()))
+    def notice(self, text: str, level: str, ranks: RankSet = RankSet()) -> None:  # noqa: B008 - an immutable value
+        """Say one line to people; `ranks` are those that it is about."""
+        self.send_up(self.message("px_notice", {"text": text, "level": level}, ranks))
 
     def message(self, kind: str, content: dict[str, Any], ranks: RankSet, **fields: Any) -> Message:
         """Build a message of the node's own."""

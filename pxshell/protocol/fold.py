@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 
-from pxshell.protocol.items import Item, Key, messages_of, parts_of
+from pxshell.protocol.items import Item, Key, is_merge, messages_of, parts_of
 from pxshell.protocol.message import Message
 from pxshell.ranks import EMPTY, RankSet
 
@@ -57,6 +57,9 @@ class Folder:
             if held is None:
                 self._append(Item(key, message, ranks, text))
                 continue
+            if text is None and is_merge(key):
+                held.more.append(message)
+                self.size += message.size
             if held.ranks is not before:
                 before, after = held.ranks, held.ranks | ranks
             held.ranks = after

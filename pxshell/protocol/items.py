@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from pxshell.protocol.message import Message, encode_content
+from pxshell.protocol.message import Message, MessageError, encode_content
+from pxshell.protocol.stacktree import merged_content
 from pxshell.protocol.types import Fold, type_of
 from pxshell.ranks import EMPTY, RankSet
 
-__all__ = ["Item", "Key", "Part", "lines_of", "messages_of", "parts_of", "stream_of"]
+__all__ = ["Item", "Key", "Part", "is_merge", "lines_of", "messages_of", "parts_of", "stream_of"]
 
 #: (scope, detail): what has equal keys is equal; lines with equal scopes belong to one stream.
 Key = tuple[Hashable, Hashable]
@@ -29,11 +30,15 @@ class Item:
     text: str | None = None
     #: The ranks that said nothing after it; a relay keeps account of it.
     last: RankSet = EMPTY
+    #: The messages after the first, of those that a reducer makes one of.
+    more: list[Message] = field(default_factory=list)
 
     @property
     def size(self) -> int:
-        """What it costs to keep: length of the line, or bytes of the message."""
-        return len(self.text) if self.text is not None else self.message.size
+        """What it costs to keep: length of the line, or bytes of the messages."""
+        if self.text is not None:
+            return len(self.text)
+        return self.message.size + sum(message.size for message in self.more)
 
 
 def parts_of(message: Message) -> list[Part]:
@@ -44,10 +49,17 @@ def parts_of(message: Message) -> list[Part]:
         return [((scope, line), line) for line in lines_of(text)]
     header = message.header
     row = type_of(header.type)
+    if row is not None and row.fold is Fold.MERGE and not header.key and message.ranks:
+        return [(((header.type, header.parent, header.origin, header.epoch, header.late), Fold.MERGE), None)]
     # What nobody said is about all; two such messages are two.
     if row is None or row.fold is not Fold.DIGEST or header.key or not header.digest or not message.ranks:
         return [(None, None)]
     return [(((header.type, header.parent, header.origin, header.epoch, header.late), header.digest), None)]
+
+
+def is_merge(key: Key | None) -> bool:
+    """Tell whether messages with this key become one by a reducer, and so have to be kept."""
+    return key is not None and key[1] is Fold.MERGE
 
 
 def stream_of(message: Message) -> tuple[Hashable, str] | None:
@@ -81,7 +93,9 @@ def messages_of(items: Iterable[Item]) -> list[Message]:
         if lines and not _same_stream(lines[-1], item):
             out.append(_stream_message(lines))
             lines = []
-        if item.text is None:
+        if item.more:
+            out.append(_merged(item))
+        elif item.text is None:
             out.append(_with_ranks(item.message, item.ranks))
         else:
             lines.append(item)
@@ -98,6 +112,21 @@ def _same_stream(one: Item, other: Item) -> bool:
 
 def _with_ranks(message: Message, ranks: RankSet) -> Message:
     return message if ranks is message.ranks or ranks == message.ranks else message.with_ranks(ranks)
+
+
+def _merged(item: Item) -> Message:
+    """Make one message of those that a reducer merges."""
+    replies = [(message.ranks, _readable(message)) for message in (item.message, *item.more)]
+    header = item.message.with_header(digest=b"").header
+    return _with_ranks(Message(header, item.message.ranks, encode_content(merged_content(replies))), item.ranks)
+
+
+def _readable(message: Message) -> dict[str, object]:
+    """Decode a content; what cannot be decoded reads as a reply that fails, and does not end the relay."""
+    try:
+        return message.data()
+    except MessageError:
+        return {"status": "error"}
 
 
 def _stream_message(lines: list[Item]) -> Message:

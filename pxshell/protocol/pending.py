@@ -63,6 +63,10 @@ class PendingReplies:
             self._settle(debt.request, debt.ranks)
         return owed
 
+    def owing(self, request: str) -> RankSet:
+        """Return the ranks that still owe a reply to a request in flight."""
+        return self._owing.get(request, RankSet())
+
     def expected(self, request: str) -> RankSet:
         """Return the ranks that may still say something for a request.
 

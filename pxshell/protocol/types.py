@@ -45,6 +45,8 @@ class Fold(Enum):
     DIGEST = "digest"
     #: By the line: stream text.
     LINES = "lines"
+    #: By a reducer of this package: replies of one request become one, whatever each says (`stacktree`).
+    MERGE = "merge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +97,11 @@ _ROWS = [
     # Control, up.
     *_up(_C, Fold.DIGEST, "px_pause_reply", "px_resume_reply", "px_signal_reply", "interrupt_reply"),
     *_up(_C, Fold.DIGEST, "px_probe_reply", "complete_reply", "inspect_reply", "px_start_reply"),
-    *_up(_C, Fold.DIGEST, "px_stacks_reply", "px_restart_reply", "px_state", "px_missing"),
     *_up(_C, Fold.NEVER, "px_where_reply", "px_stop_reply", "px_status_reply", "px_attend_reply", "px_log_reply"),
     *_up(_C, Fold.DIGEST, "px_limits_reply"),
     *_up(_C, Fold.NEVER, "px_history_reply"),
+    *_up(_C, Fold.DIGEST, "px_restart_reply", "px_state", "px_missing"),
+    *_up(_C, Fold.MERGE, "px_stacks_reply"),
     *_up(_C, Fold.NEVER, "px_ranks", "px_snapshot", "px_notice", "px_denied"),
 ]
 

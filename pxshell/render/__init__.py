@@ -19,6 +19,7 @@ from pxshell.render.events import (
     Plot,
     Progress,
     Refusal,
+    Stacks,
     States,
     Text,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "Plot",
     "Progress",
     "Refusal",
+    "Stacks",
     "States",
     "Text",
     "renderer_for",

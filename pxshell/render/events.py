@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pxshell.protocol.stacktree import StackTree
 from pxshell.ranks import EMPTY, RankSet
 from pxshell.values.picture import Picture
 
@@ -24,6 +25,7 @@ __all__ = [
     "Plot",
     "Progress",
     "Refusal",
+    "Stacks",
     "States",
     "Text",
 ]
@@ -218,5 +220,22 @@ class Plot:
     png: bytes = b""
 
 
-Event = Text | Answer | Failure | Refusal | Missing | CellAnswers | Notice | Cut | States | Comparison | Plot
+@dataclass(frozen=True, slots=True)
+class Stacks:
+    """The stacks of ranks, merged.
+
+    Attributes:
+        tree: The stacks, and who could not tell and why.
+        letters: Of the branches, in the order of `render.branching.branches_of`; "" for one without.
+        odd: Ranks outside the majority; empty when there is none.
+        values: Chosen locals: name, and its values with the ranks that have them.
+    """
+
+    tree: StackTree
+    letters: tuple[str, ...] = ()
+    odd: RankSet = EMPTY
+    values: tuple[tuple[str, tuple[tuple[RankSet, str], ...]], ...] = ()
+
+
+Event = Text | Answer | Failure | Refusal | Missing | CellAnswers | Notice | Cut | States | Comparison | Plot | Stacks
 """What `Display.show` gets; `Progress` goes to `Display.progress`."""

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from pxshell.ranks import EMPTY, RankSet
+from pxshell.render.branching import branches_of
 from pxshell.render.events import (
     Answer,
     CellAnswers,
@@ -18,6 +19,7 @@ from pxshell.render.events import (
     Notice,
     Plot,
     Refusal,
+    Stacks,
     States,
     Text,
 )
@@ -53,8 +55,27 @@ def _objects(event: Event) -> list[dict[str, Any]]:
                 | {"values": [[x if math.isfinite(x) else str(x) for x in row] for row in one.picture.rows]}
                 for one in event.panels
             ]
+        case Stacks():
+            return [*_stack_objects(event), *(_single(Missing(ranks, why)) for ranks, why in event.tree.failed)]
         case _:
             return [_single(event)]
+
+
+def _stack_objects(event: Stacks) -> list[dict[str, Any]]:
+    letters = dict(zip(map(str, branches_of(event.tree)), event.letters, strict=False))
+    objects = []
+    for stack in event.tree.stacks():
+        places = [f"{frame.function} {frame.file}:{frame.line}" for frame in stack.frames]
+        facts: dict[str, Any] = {"letter": letters.get(str(stack.ranks), ""), "odd": stack.ranks <= event.odd}
+        facts |= {"frames": [[one.file, one.line, one.function] for one in stack.frames], "waits": stack.end.text}
+        values = {name: said for name, groups in event.values if (said := _values_on(stack.ranks, groups))}
+        text = " > ".join([*places, *([stack.end.text] if stack.end.text else [])])
+        objects.append(_object(stack.ranks, "px_stacks", text, **facts, **({"values": values} if values else {})))
+    return objects
+
+
+def _values_on(ranks: RankSet, groups: tuple[tuple[RankSet, str], ...]) -> dict[str, str]:
+    return {str(some & ranks): text for some, text in groups if some & ranks}
 
 
 def _single(event: Text | Answer | Failure | Refusal | Missing | Notice | Cut) -> dict[str, Any]:

@@ -19,12 +19,14 @@ from pxshell.render.events import (
     Plot,
     Progress,
     Refusal,
+    Stacks,
     States,
     Text,
 )
 from pxshell.render.grouping import by_majority, odd_of, shown_and_rest
 from pxshell.render.lines import Line, Span, Style, beside, label_of, mark_for
 from pxshell.render.numbers import spread_of
+from pxshell.render.stackdrawing import stack_lines
 from pxshell.render.textplot import plot_lines
 from pxshell.render.widths import width_of
 
@@ -65,6 +67,8 @@ class Layout:
                 return comparison_lines(event, self._column(labels), self._columns)
             case Plot():
                 return plot_lines(event, self._columns)
+            case Stacks():
+                return self._stacks(event)
             case _:
                 return [_line_of(event)]
 
@@ -119,6 +123,14 @@ class Layout:
         for ranks, state, where in states.rows:
             text = f"{state:{width}}  {where}" if where else state
             lines += beside(ranks, Span(text), None, column, self._columns)
+        return lines
+
+    def _stacks(self, stacks: Stacks) -> list[Line]:
+        missing = [Missing(ranks, why) for ranks, why in stacks.tree.failed]
+        column = self._column([one.ranks for one in missing])
+        lines = stack_lines(stacks, self._columns)
+        for one in missing:
+            lines += beside(one.ranks, Span(f"no stack: {one.why}", Style.WARNING), None, column, self._columns)
         return lines
 
 

@@ -8,7 +8,7 @@ from enum import Enum
 from pxshell.ranks import RankSet
 from pxshell.render.widths import padded, width_of
 
-__all__ = ["MARK_COLUMN", "Line", "Span", "Style", "beside", "label_of", "mark_for"]
+__all__ = ["MARK_COLUMN", "Line", "Span", "Style", "beside", "label_of", "mark_for", "marked"]
 
 MARK_COLUMN = 58
 """Where marks stand, when the text before them leaves it free."""
@@ -67,14 +67,14 @@ def beside(ranks: RankSet, text: Span, mark: Span | None, column: int, columns: 
     """
     label = label_of(ranks, column)
     if "\n" not in text.text and width_of(label.text) <= column:
-        line = _marked((label, text), mark, columns)
+        line = marked((label, text), mark, columns)
         if sum(width_of(span.text) for span in line) <= columns:
             return [line]
-    header = _marked((label_of(ranks),), mark, columns)
+    header = marked((label_of(ranks),), mark, columns)
     return [header, *((Span(line, text.style),) for line in text.text.split("\n"))]
 
 
-def _marked(line: Line, mark: Span | None, columns: int) -> Line:
+def marked(line: Line, mark: Span | None, columns: int) -> Line:
     """Put the mark into its column, or after the text where that is longer."""
     if mark is None:
         return line

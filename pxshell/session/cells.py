@@ -155,6 +155,7 @@ class Cells:
         flight = Flight(self._desk, self._asks, self._number, live=live, each=each, on_done=self._late)
         request = self._desk.client.request("execute_request", content, targets, on_message=flight.on_message)
         flight.request = request
+        self._desk.remember(request, content["code"])
         return flight
 
     # Waiting.

@@ -21,6 +21,7 @@ class Config:
         interrupt_deadline: For the ranks to stop after Ctrl-C.
         control_deadline: For answers to control commands.
         pause_deadline: For a synchronised pause.
+        watchdog: After which the prompt says, once, that no rank has moved; 0 never.
     """
 
     mute: bool = False
@@ -32,3 +33,4 @@ class Config:
     interrupt_deadline: float = 5.0
     control_deadline: float = 5.0
     pause_deadline: float = 30.0
+    watchdog: float = 10.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +19,9 @@ from pxshell.session.ports import ClientPort, RequestPort
 from pxshell.session.start import Start
 
 __all__ = ["Desk", "is_running_script"]
+
+
+_CELLS = 100
 
 
 def is_running_script(state: RankState) -> bool:
@@ -36,6 +40,8 @@ class Desk:
         self.start = Start(client, is_held=holds_start)
         #: The expression of the last synchronised pause, for the lines that teach it.
         self.sync_expression = "EXPR"
+        #: The last cells, by the id of their request: code and targets.
+        self.cells: OrderedDict[str, tuple[str, RankSet]] = OrderedDict()
         self._lock = threading.RLock()
 
     @property
@@ -51,6 +57,12 @@ class Desk:
     def say(self, text: str, level: Level = "info", ranks: RankSet | None = None) -> None:
         """Show one line."""
         self.show(Notice(level, text, ranks if ranks is not None else RankSet()))
+
+    def remember(self, request: RequestPort, code: str) -> None:
+        """Keep a cell, for lines that tell how to complete it."""
+        self.cells[request.id] = (code, request.targets)
+        if len(self.cells) > _CELLS:
+            self.cells.popitem(last=False)
 
     def progress(self, progress: Progress | None) -> None:
         """Show who is waited for."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
-from typing import Any
 
+from pxshell.protocol.stacks import Frame
+from pxshell.protocol.stacktree import Stack
 from pxshell.ranks import EMPTY, RankSet
-from pxshell.session.answers import clean
 from pxshell.session.desk import Desk
+from pxshell.session.stacktrees import tree_of_request
 
 __all__ = ["innermost", "ways_out", "whereabouts", "written_place"]
 
-#: Seconds that ranks may take to say where they are; one that does not answer holds the GIL, or is stopped.
-_LIMIT_S = 1.0
+#: Seconds that ranks may take to say where they are; for one that holds the GIL its node says it after a second.
+_LIMIT_S = 2.0
 _CELL = re.compile(r"<px cell (\d+)>")
 #: Characters of a line of source that are shown.
 _LONGEST = 60
@@ -29,13 +29,9 @@ def written_place(file: str, line: int, function: str) -> str:
     return f"{name}:{line}{inside}"
 
 
-def innermost(entries: Iterable[list[Any]]) -> tuple[str, int, str] | None:
-    """Return file, line and function of the innermost user frame of a `px_stacks_reply`."""
-    user = [entry for entry in entries if len(entry) == 4 and entry[3]]
-    if not user:
-        return None
-    file, line, function, _ = user[-1]
-    return str(file), int(line), str(function)
+def innermost(stack: Stack) -> Frame | None:
+    """Return the innermost user frame of a stack."""
+    return next((frame for frame in reversed(stack.frames) if frame.is_user), None)
 
 
 def whereabouts(desk: Desk, ranks: RankSet, cell: int, code: str) -> str:
@@ -48,25 +44,24 @@ def whereabouts(desk: Desk, ranks: RankSet, cell: int, code: str) -> str:
         code: That cell, for the line of source.
     """
     request = desk.control("px_stacks_request", {"full": False}, ranks, _LIMIT_S)
+    tree = tree_of_request(request, _LIMIT_S)
     places: dict[str, RankSet] = {}
-    for who, content in request.replies():
-        if (found := innermost(content.get("entries", ()))) is not None:
-            place = clean(written_place(*found)) + _source(found, cell, code)
-            places[place] = places.get(place, EMPTY) | who
+    for stack in tree.stacks():
+        if (found := innermost(stack)) is not None:
+            place = written_place(found.file, found.line, found.function) + _source(found, cell, code)
+            places[place] = places.get(place, EMPTY) | stack.ranks
     told = [f"{who} at {place}" for place, who in places.items()]
-    if silent := request.account.pending:
-        told.append(f"{silent} {'does' if len(silent) == 1 else 'do'} not say where, for C code holds the GIL")
+    told += [f"{who}: {why}" for who, why in tree.failed]
     if list(places.values()) == [ranks]:
         return f" at {next(iter(places))}"
     return f", {'; '.join(told)}" if told else ""
 
 
-def _source(place: tuple[str, int, str], cell: int, code: str) -> str:
+def _source(frame: Frame, cell: int, code: str) -> str:
     lines = code.splitlines()
-    file, line, _ = place
-    if file != f"<px cell {cell}>" or not 0 < line <= len(lines):
+    if frame.file != f"<px cell {cell}>" or not 0 < frame.line <= len(lines):
         return ""
-    source = lines[line - 1].strip()
+    source = lines[frame.line - 1].strip()
     return f": {source[: _LONGEST - 1]}…" if len(source) > _LONGEST else f": {source}"
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from pxshell.errors import UsageError
+from pxshell.protocol.stacktree import StackTree
 from pxshell.ranks import RankSet
 from pxshell.render.display import Display
 from pxshell.render.events import CellAnswers, Comparison, Plot, States
@@ -27,6 +28,8 @@ from pxshell.session.plotting import Plotting
 from pxshell.session.ports import ClientPort
 from pxshell.session.prompt import prompt_text, states_of, toolbar_text
 from pxshell.session.signals import send_signal
+from pxshell.session.stacks import StackLooking
+from pxshell.session.watchdog import Watchdog
 from pxshell.session.whereabouts import whereabouts
 from pxshell.values.tolerance import Tolerance
 
@@ -63,6 +66,8 @@ class Session:
         self._plotting = Plotting(self._desk)
         self._history = History(self._desk)
         self._notices = Notices(self._desk, self._asks, self._limits)
+        self._stacks = StackLooking(self._desk)
+        self._watchdog: Watchdog | None = None
 
     # Who is addressed.
 
@@ -238,6 +243,38 @@ class Session:
         self.start_script()
         return send_signal(self._desk, what, self.focus if ranks is None else ranks, yes=yes)
 
+    def stacks(
+        self,
+        ranks: RankSet | None = None,
+        *,
+        full: bool = False,
+        names: Sequence[str] = (),
+        every: float = 1.0,
+        count: int = 0,
+        timeout: float | None = None,
+    ) -> StackTree:
+        """Show where ranks stand, as one tree of their stacks; its branches become `@a`, `@b`, ...
+
+        Ranks that cannot answer, for they are stopped or hold the GIL, are read from outside by their node.
+
+        Args:
+            ranks: None is all of the world: who waits for whom does not end at the focus.
+            full: With all frames, also those of libraries.
+            names: Names, whose values in the running frames are shown too; an observer may not.
+            every: Seconds between two looks.
+            count: So many looks, and who has moved between them; 0 looks once.
+            timeout: Seconds after which a rank counts as silent; None takes the setting.
+        """
+        self.start_script()
+        who = self.world if ranks is None else ranks
+        return self._stacks.show(who, full=full, names=names, every=every, count=count, timeout=timeout)
+
+    def watch(self) -> None:
+        """Say it, from now on, when no rank has moved for as long as the setting `watchdog` says."""
+        if self._watchdog is None:
+            self._watchdog = Watchdog(self._desk)
+            self._watchdog.start()
+
     def restart(self) -> RankSet:
         """Start all ranks anew: same numbers, next epoch; focus and names stay."""
         self.start_script()
@@ -368,6 +405,8 @@ class Session:
 
     def close(self) -> None:
         """Let go of the client: nothing more is shown."""
+        if self._watchdog is not None:
+            self._watchdog.close()
         self._notices.close()
 
     def __enter__(self) -> Self:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from pxshell.protocol.stacktree import Stack
 from pxshell.protocol.state import RankState
 from pxshell.ranks import RankSet
 from pxshell.render.events import Progress
 from pxshell.session.desk import Desk
 from pxshell.session.ports import RequestPort
 from pxshell.session.running_on import innermost, written_place
+from pxshell.session.stacktrees import tree_of_request
+from pxshell.session.stuck import completing_text
 
 __all__ = ["Waiting", "place_text", "wait_for"]
 
@@ -50,6 +53,7 @@ class Waiting:
         self._next = clock() + after if after >= 0 else float("inf")
         self._is_shown = False
         self._stacks: RequestPort | None = None
+        self._hint = ""
 
     def look(self) -> None:
         """Show the line when it is time to."""
@@ -74,13 +78,28 @@ class Waiting:
         state = self._desk.client.states.of(pending.first)
         if state is not None and state.file:
             return f"at {place_text(state)}"
-        told = self._told()
-        self._stacks = self._desk.client.request("px_stacks_request", {"full": False}, RankSet.of(pending.first))
+        told = self._told(pending)
+        if self._stacks is None or self._stacks.done:
+            self._stacks = self._desk.client.request("px_stacks_request", {"full": False}, pending)
         return told
 
-    def _told(self) -> str:
+    def _told(self, pending: RankSet) -> str:
         if self._stacks is None or not self._stacks.done:
             return ""
-        entries = [entry for _, content in self._stacks.replies() for entry in content.get("entries", ())]
-        found = innermost(entries)
-        return "" if found is None else f"at {written_place(*found)}"
+        tree = tree_of_request(self._stacks, 0.0)
+        self._say_hint(completing_text(self._desk, tree, pending))
+        return next((_where(stack) for stack in tree.stacks() if pending.first in stack.ranks), "")
+
+    def _say_hint(self, hint: str) -> None:
+        if hint and hint != self._hint:
+            self._hint = hint
+            self._desk.say(f"{hint}  (Ctrl-C twice gives the prompt back)")
+
+
+def _where(stack: Stack) -> str:
+    """Write where the innermost user frame is: `at sim.py:90 in step, in MPI Allreduce`."""
+    found = innermost(stack)
+    if found is None:
+        return ""
+    place = f"at {written_place(found.file, found.line, found.function)}"
+    return f"{place}, {stack.end.text}" if stack.end.text else place

@@ -62,6 +62,7 @@ def run_terminal(cluster: ClusterPort, *, was_started: bool) -> int:
                 client.request("px_start_request", {}, client.ranks)
             elif not client.snapshot.script:
                 screen.write(_first_words(client))
+            session.watch()
             shell.mainloop()
     finally:
         unsubscribe()

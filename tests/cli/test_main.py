@@ -16,7 +16,7 @@ BAD = {
     "sim.py": "to run a script: pxshell run -n 4 -- sim.py",
     "sim.py --steps 5": "to run a script: pxshell run -n 4 -- sim.py --steps 5",
     "-n 4 list": "the command comes first, its options after it: pxshell list …",
-    "lits": "no command 'lits'; there are: run, start, attach, list, status, stop, logs; to run a script: "
+    "lits": "no command 'lits'; there are: run, start, attach, list, status, stacks, stop, logs; to run a script: "
     "pxshell run -n 4 -- lits",
     "-n 4 -- sim.py": "pxshell takes nothing after --; to run a script: pxshell run -n 4 -- sim.py",
     "--jsno": "unknown arguments: --jsno; see: pxshell --help",

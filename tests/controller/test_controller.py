@@ -138,10 +138,17 @@ def test_a_rank_that_is_not_there_is_accounted_for_at_once() -> None:
         client = world.peer(Role.OPERATOR)
         dead = RankState(Activity.IDLE, Liveness.DEAD, why="ended: signal 9 (KILL)").to_content()
         world.says(node, "px_state", dead, RankSet([1]))
-        world.says(client, "execute_request", {"code": "1"}, RankSet([0, 1, 3]))
+        absent = {"text": "2: it has not joined: process 7 does not answer", "level": "warning"}
+        world.says(node, "px_notice", absent, RankSet([2]))
+        world.says(client, "execute_request", {"code": "1"}, RankSet([0, 1, 2, 3, 7]))
         world.controller._up.flush()
         missing = {str(m.ranks): m.data()["why"] for m in world.server.to(client, "px_missing")}
-        assert missing == {"1": "ended: signal 9 (KILL)", "3": "there is no such rank in this cluster"}
+        assert missing == {
+            "1": "ended: signal 9 (KILL)",
+            "2": "it has not joined: process 7 does not answer",
+            "3": "it has not joined: it is starting, or stopped, or holds the GIL",
+            "7": "there is no such rank in this cluster",
+        }
 
     run(check)
 

@@ -263,14 +263,14 @@ def test_ranks_that_ctrl_c_cannot_free_are_said_with_their_place_and_the_way_out
     )
 
 
-def test_a_rank_that_cannot_say_where_it_is_holds_the_gil(stage, monkeypatch):
+def test_a_rank_that_does_not_say_where_it_is_is_told_all_the_same(stage, monkeypatch):
     """P6: nobody in its process can answer; that is an answer too."""
     monkeypatch.setattr("pxshell.session.running_on._LIMIT_S", 0.01)
     code = open_cell(stage)
     stage.client.on("px_stacks_request", lambda asked: [])
     interrupted(monkeypatch, 2)
     stage.session.run_cell(code, RankSet.of(1))
-    assert "1 runs on, 1 does not say where, for C code holds the GIL." in stage.shown(300)
+    assert "1 runs on, 1: no answer within 0.01 s." in stage.shown(300)
 
 
 def test_ranks_that_cannot_be_interrupted_are_left_running(stage, monkeypatch):
