@@ -14,10 +14,12 @@ from pxshell.render.events import (
     Cut,
     Event,
     Failure,
+    Listing,
     Missing,
     Notice,
     Plot,
     Refusal,
+    Stands,
     States,
     Text,
 )
@@ -53,6 +55,11 @@ def _objects(event: Event) -> list[dict[str, Any]]:
                 | {"values": [[x if math.isfinite(x) else str(x) for x in row] for row in one.picture.rows]}
                 for one in event.panels
             ]
+        case Stands():
+            return [_object(one.ranks, "px_state", one.place, source=one.source, state=one.word) for one in event.rows]
+        case Listing():
+            rows = [list(row) for row in event.rows]
+            return [_object(event.ranks, "px_listing", event.title, rows=rows, marked=event.marked)]
         case _:
             return [_single(event)]
 

@@ -14,17 +14,20 @@ from pxshell.render.events import (
     Cut,
     Event,
     Failure,
+    Listing,
     Missing,
     Notice,
     Plot,
     Progress,
     Refusal,
+    Stands,
     States,
     Text,
 )
 from pxshell.render.grouping import by_majority, odd_of, shown_and_rest
 from pxshell.render.lines import Line, Span, Style, beside, label_of, mark_for
 from pxshell.render.numbers import spread_of
+from pxshell.render.standing import listing_lines, stands_lines
 from pxshell.render.textplot import plot_lines
 from pxshell.render.widths import width_of
 
@@ -65,6 +68,10 @@ class Layout:
                 return comparison_lines(event, self._column(labels), self._columns)
             case Plot():
                 return plot_lines(event, self._columns)
+            case Stands():
+                return stands_lines(event, self._column(one.ranks for one in event.rows), self._columns)
+            case Listing():
+                return listing_lines(event, self._columns)
             case _:
                 return [_line_of(event)]
 

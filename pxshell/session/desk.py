@@ -36,6 +36,8 @@ class Desk:
         self.start = Start(client, is_held=holds_start)
         #: The expression of the last synchronised pause, for the lines that teach it.
         self.sync_expression = "EXPR"
+        #: Pauses whose coming the face's thread waits for and will tell itself.
+        self.awaited: set[str] = set()
         self._lock = threading.RLock()
 
     @property

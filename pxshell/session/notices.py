@@ -137,6 +137,8 @@ class Notices:
         if not new:
             return
         self._told_pauses = {one for one in self._told_pauses if one[0] == state.pause} | {(state.pause, new)}
+        if state.pause in self._desk.awaited:
+            return
         self._desk.say(f"{new} paused at {place_text(state)} ({state.reason})", ranks=new)
         self._limits.ask(new)
 
