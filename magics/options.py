@@ -10,7 +10,9 @@ from typing import Any
 from pxshell.errors import UsageError
 
 __all__ = [
+    "BREAK",
     "CONFIG",
+    "DEBUG",
     "DIFF",
     "PLOT",
     "PULL",
@@ -21,6 +23,7 @@ __all__ = [
     "Option",
     "around",
     "leading",
+    "seconds",
     "trailing",
 ]
 
@@ -30,7 +33,8 @@ _LAST_WORD = re.compile(r"\s(--[a-z][a-z-]*)\s*$")
 _LAST_PAIR = re.compile(r"(?:^|(?<=\s))(-{1,2}[a-z][a-z-]*)\s+('[^']*'|\"[^\"]*\"|\S+)\s*$")
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Read a number of seconds."""
     try:
         return float(text)
     except ValueError:
@@ -48,6 +52,12 @@ def _name(text: str) -> str:
     if not text.isidentifier():
         raise UsageError(f"{text!r} is no name; -o NAME keeps the answers here under it")
     return text
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise UsageError(f"{text!r} is no number of hits; the first is 1")
+    return int(text)
 
 
 def _grouping(text: str) -> str:
@@ -90,8 +100,8 @@ _RUNNING = {
     "--no-verbose": Option("verbose", value=False),
     "--stream": Option("live"),
     "--no-stream": Option("live", value=False),
-    "--timeout": Option("timeout", read=_seconds),
-    "--progress-after": Option("progress_after", read=_seconds),
+    "--timeout": Option("timeout", read=seconds),
+    "--progress-after": Option("progress_after", read=seconds),
     "--signal-on-interrupt": Option("signal", read=_interrupt),
 }
 
@@ -105,7 +115,9 @@ PX: Table = {
 }
 CONFIG: Table = {**_RUNNING, "--mute": Option("mute"), "--no-mute": Option("mute", value=False)}
 RESULT: Table = {**_OUT, **_GROUPING, "--all": Option("all"), "--list": Option("list")}
-SIGNAL: Table = {**_TARGETS, "--yes": Option("yes"), "--timeout": Option("timeout", read=_seconds)}
+SIGNAL: Table = {**_TARGETS, "--yes": Option("yes"), "--timeout": Option("timeout", read=seconds)}
+DEBUG: Table = {**_TARGETS, "--full": Option("full"), "--timeout": Option("timeout", read=seconds)}
+BREAK: Table = {**_TARGETS, "--once": Option("once"), "--hits": Option("hits", read=_positive)}
 PUSH: Table = _TARGETS
 PULL: Table = {**_TARGETS, **_OUT, "--peek": Option("peek")}
 _LOOKING = {**_TARGETS, "--peek": Option("peek")}
