@@ -115,7 +115,7 @@ class Notices:
             self._liveness[rank] = state.liveness
         if changed:
             self._say_liveness(changed, state)
-        if state.activity is Activity.PAUSED and state.reason not in {"", "request", "sync"}:
+        if state.is_alive and state.activity is Activity.PAUSED and state.reason not in {"", "request", "sync"}:
             self._say_pause(message.ranks, state)
 
     def _say_liveness(self, ranks: RankSet, state: RankState) -> None:
