@@ -14,6 +14,7 @@ from typing import Any
 
 from pxshell.engine.code_places import (
     first_line,
+    is_at_begin,
     is_file,
     is_function,
     lines_of,
@@ -217,6 +218,8 @@ class BreakTable:
 
     def _reached(self, one: _Standing, frame: FrameType) -> str:
         failure = ""
+        if one.what.function and not is_at_begin(frame):
+            return ""
         if one.condition is not None:
             holds, failure = one.condition.holds_in(frame)
             if not holds and not failure:

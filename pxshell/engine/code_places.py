@@ -19,6 +19,7 @@ from pxshell.engine.frames import Place, is_user_code
 __all__ = [
     "all_codes",
     "first_line",
+    "is_at_begin",
     "is_file",
     "is_function",
     "lines_of",
@@ -65,8 +66,18 @@ def lines_of(code: CodeType) -> frozenset[int]:
 
 def first_line(code: CodeType) -> int:
     """Return the first line of a function's body."""
+    return _begin(code)[1]
+
+
+def is_at_begin(frame: FrameType) -> bool:
+    """Tell whether a frame is at the beginning of its body: a statement of several lines comes to its first again."""
+    return frame.f_lasti == _begin(frame.f_code)[0]
+
+
+def _begin(code: CodeType) -> tuple[int, int]:
     body = _body(code)
-    return next((line for start, _, line in code.co_lines() if line and start >= body), code.co_firstlineno)
+    starts = ((start, line) for start, _, line in code.co_lines() if line and start >= body)
+    return next(starts, (0, code.co_firstlineno))
 
 
 def _body(code: CodeType) -> int:

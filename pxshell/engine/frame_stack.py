@@ -35,24 +35,25 @@ class StackFrame:
 class FrameStack:
     """Frames of one stack, outermost first, from the first user frame on; pxshell's own are left out.
 
-    The innermost user frame is selected at first, the innermost of all where there is no user code.
+    At first the innermost user frame is selected, the innermost of all where there is no user code.
 
     Args:
         frames: At least one, outermost first.
+        at_innermost: Select the innermost of all in any case: a breakpoint may be in a library.
     """
 
-    def __init__(self, frames: Sequence[StackFrame]) -> None:
+    def __init__(self, frames: Sequence[StackFrame], *, at_innermost: bool = False) -> None:
         mine = [one for one in frames if not is_own_code(one.place.file)] or list(frames)
         first = next((index for index, one in enumerate(mine) if one.is_user), 0)
         self._frames = tuple(mine[first:])
-        self._index = _last_user(self._frames)
+        self._index = self._home = len(self._frames) - 1 if at_innermost else _last_user(self._frames)
         self._namespace: FrameNamespace | None = None
         self._lock = threading.Lock()  # guards the namespace's making
 
     @classmethod
     def from_frame(cls, frame: FrameType) -> FrameStack:
         """Return the stack whose innermost frame this is."""
-        return cls([StackFrame.of(one) for one in _backwards(frame)][::-1])
+        return cls([StackFrame.of(one) for one in _backwards(frame)][::-1], at_innermost=True)
 
     @classmethod
     def from_traceback(cls, traceback: TracebackType) -> FrameStack:
@@ -83,8 +84,11 @@ class FrameStack:
 
     @property
     def depth(self) -> int:
-        """How many user frames the selected one lies above the innermost of them; 0 at the beginning."""
-        return sum(one.is_user for one in self._frames[self._index + 1 :])
+        """How many user frames the selected one lies above the one that was selected at first."""
+        return sum(self._counts(index) for index in range(self._index + 1, self._home + 1))
+
+    def _counts(self, index: int) -> bool:
+        return self._frames[index].is_user or index == self._home
 
     @property
     def namespace(self) -> FrameNamespace:
@@ -107,7 +111,7 @@ class FrameStack:
         return self._move(range(self._index + 1, len(self._frames)), count, full=full)
 
     def _move(self, indices: range, count: int, *, full: bool) -> int:
-        ways = [index for index in indices if full or self._frames[index].is_user][:count]
+        ways = [index for index in indices if full or self._counts(index)][:count]
         if ways:
             self.select(ways[-1])
         return len(ways)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import linecache
 import sys
 
@@ -170,6 +171,26 @@ def test_a_condition_that_is_false_does_not_stop_and_costs_no_hit(debugged):
     rank.set(Breakpoint(1, file=__file__, line=at(square, 1), condition="x % 2 and rank == 3", hits=2))
     assert rank.rank.run(lambda: calls(6)) == 55
     assert len(rank.stops) == 2
+
+
+def test_a_breakpoint_in_a_library_stops_in_its_frame(debugged):
+    """Cells run there; `up` is the user's code that called it."""
+    functions = []
+
+    def serve(rank):
+        paused = rank.rank.pauser.paused
+        functions.append((paused.stack.selected.place.function, paused.stack.depth))
+        paused.stack.up()
+        functions.append((paused.stack.selected.place.function.rpartition(".")[2], paused.stack.depth))
+        assert paused.stack.down() == 1
+
+    def program():
+        return json.dumps({"a": 1})
+
+    rank = debugged(no_user_code(serve))
+    rank.set(Breakpoint(1, function="json.dumps"))
+    assert rank.rank.run(program) == '{"a": 1}'
+    assert functions == [("dumps", 0), ("program", 1)]
 
 
 # Which lines.
