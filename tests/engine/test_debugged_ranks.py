@@ -96,6 +96,7 @@ def test_cells_run_in_the_selected_frame_and_the_state_tells_how_far_up(rig, run
 def test_a_step_or_a_selection_from_an_old_pause_is_stale(rig, paused):
     """P10: nothing is changed by it."""
     assert go(paused, "next", "p1", "s1")["outcome"] == "paused"
+    paused.wait_state("paused", pause="s1")
     assert go(paused, "next", "p1", "s2")["outcome"] == "stale"
     answer = paused.ask("px_select_request", {"up": 1, "places": place("p1")})
     assert (answer["status"], answer["why"]) == ("refused", "stale: it is in another pause now")
@@ -204,7 +205,9 @@ def test_one_line_stops_once_for_a_step_and_a_breakpoint(rig, running):
     for index, line in enumerate((15, 12, 13, 14, 15)):
         assert go(running, "next", pause, f"s{index}")["line"] == line
         pause = f"s{index}"
-    assert running.run(f"n - {n}", place=f"frame:{pause}")[0].data()["data"]["text/plain"] == "1"
+    running.wait_state("paused", pause=pause)
+    said = [one.data() for one in running.run(f"n - {n}", place=f"frame:{pause}")]
+    assert said[0]["data"]["text/plain"] == "1", said
     end(rig)
 
 
