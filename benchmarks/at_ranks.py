@@ -47,6 +47,7 @@ def figures(*, short: bool) -> Iterator[Figure]:
             session.pause(sync="step", deadline=30)
             session.resume()
             yield from _pauses(session, repeats)
+            yield from _steps(session, repeats)
             yield from _completions(session, repeats)
         yield from _attaching(cluster, repeats)
     finally:
@@ -85,6 +86,16 @@ def _pauses(session: Session, repeats: int) -> Iterator[Figure]:
     if len(cells) > 1:
         yield _figure("first cell in a paused frame", cells[:1])
         yield _figure("later cells in a paused frame", cells[1:])
+
+
+def _steps(session: Session, repeats: int) -> Iterator[Figure]:
+    session.pause(sync="step", deadline=30)
+    session.debugger.step("next")  # which fetches the source
+    walls = [_timed(lambda: session.debugger.step("next")) for _ in range(repeats)]
+    yield _figure("`%pxdebug next`, over a collective call too", walls, 50)
+    walls = [_timed(session.debugger.where) for _ in range(repeats)]
+    yield _figure("`%pxdebug where`", walls)
+    session.resume()
 
 
 def _completions(session: Session, repeats: int) -> Iterator[Figure]:

@@ -9,7 +9,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 from pxshell.magics.clusters import cluster_verb
 from pxshell.magics.holder import Holder, says_errors
-from pxshell.magics.options import CONFIG, SIGNAL, leading, trailing
+from pxshell.magics.options import CONFIG, SIGNAL, leading, seconds, trailing
 
 from pxshell.errors import UsageError
 from pxshell.ranks import RankSet
@@ -37,11 +37,15 @@ class ControlMagics(Magics):
     @line_magic
     @says_errors
     def pxsignal(self, line: str) -> None:
-        """Pause, resume or signal: %pxsignal pause [--sync EXPR] | resume | INT TERM USR1 ... [--yes] [-t RANKS]."""
+        """Pause, resume or signal: %pxsignal pause [--sync EXPR] | resume | INT TERM ... [--yes] | --escalate [S]."""
         session = self.holder.session
         what, _, rest = line.strip().partition(" ")
         before, sync_word, after = rest.partition("--sync")
         options, left = leading(before, SIGNAL)
+        if what == "--escalate" and left.strip():
+            word, _, left = left.strip().partition(" ")
+            options = {"seconds": seconds(word)} | options | leading(left, SIGNAL)[0]
+            left = leading(left, SIGNAL)[1]
         if left.strip():
             raise UsageError(f"%pxsignal {what} takes no {left.strip()!r}; ranks: -t RANKS")
         more, expression = trailing(after, SIGNAL)
@@ -49,14 +53,16 @@ class ControlMagics(Magics):
         ranks = session.ranks(options["targets"]) if "targets" in options else None
         if sync_word and (what != "pause" or not expression):
             raise UsageError("--sync belongs to pause and takes an expression: %pxsignal pause --sync step")
-        if what == "pause":
+        if what == "--escalate":
+            session.escalate(ranks, seconds=options.get("seconds", 5.0), yes=bool(options.get("yes")))
+        elif what == "pause":
             session.pause(ranks, sync=expression or None, deadline=options.get("timeout"))
         elif what == "resume":
             session.resume(ranks)
         elif what:
             session.signal(what, ranks, yes=bool(options.get("yes")))
         else:
-            raise UsageError("which? %pxsignal pause | resume | INT TERM KILL USR1 ...")
+            raise UsageError("which? %pxsignal pause | resume | INT TERM KILL USR1 ... | --escalate")
 
     @line_magic
     @says_errors

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
+from pxshell.magics.breakpoints import BREAKPOINTS
 from pxshell.magics.holder import Holder, says_errors
 from pxshell.magics.stacks import stacks_verb
+from pxshell.magics.stepping import STEPPING
 
 from pxshell.errors import UsageError
 
@@ -16,7 +18,13 @@ __all__ = ["DebugMagics", "Verb"]
 #: Does what the words after the verb say; raises `UsageError` when they cannot be read.
 Verb = Callable[[Holder, str], None]
 
-_VERBS: Mapping[str, Verb] = {"stacks": stacks_verb}
+_VERBS: Mapping[str, Verb] = {"stacks": stacks_verb, **STEPPING, **BREAKPOINTS}
+
+#: What fingers know from pdb.
+_HABITS = {
+    "w": "where", "bt": "where", "u": "up", "d": "down", "s": "step", "n": "next", "r": "finish", "unt": "until",
+    "c": "continue", "cont": "continue", "l": "list", "b": "break", "cl": "clear",
+}  # fmt: skip
 
 
 @magics_class
@@ -33,7 +41,7 @@ class DebugMagics(Magics):
     def pxdebug(self, line: str) -> None:
         """Look into ranks and step them: %pxdebug VERB."""
         word, _, rest = line.strip().partition(" ")
-        verb = _VERBS.get(word)
+        verb = _VERBS.get(_HABITS.get(word, word))
         if verb is None:
             told = f"there is no verb {word!r}" if word else "which?"
             raise UsageError(f"{told} %pxdebug {' | '.join(sorted(_VERBS))}")

@@ -30,6 +30,10 @@ In the pxshell terminal what you type runs on the focus: code, magics and !comma
 %pxsignal resume           let all paused ranks go on; also INT TERM KILL USR1 and other signals
 %pxdebug stacks            where all ranks stand, as one tree; %pxfocus @b takes a branch of it as focus
                            [-t RANKS] [--full] [--locals NAME,NAME] [--every S] [--count K]
+%pxsignal --escalate [S]   INT, then TERM and KILL for those that are still there after S seconds each
+%pxdebug where             the stacks of paused ranks; up [N], down [N]: cells run in that frame; list [LINE]
+%pxdebug next              also step, finish, until [LINE], continue: on all ranks of the focus, or -t RANKS
+%pxdebug break FILE:LINE   or FUNCTION  [-t RANKS] [--once] [--hits N] [if EXPR];  watch EXPR;  breaks;  clear N
 %pxstatus %pxlog [RANK]    what the ranks do, and have written
 %pxresult [CELL] [--all]   the answers again; --list: the last cells, of all sessions; h12: one of them
 %pxpush NAME[=EXPR]        a value from here to the ranks;  %pxpull EXPR -o NAME  from the ranks to here

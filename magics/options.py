@@ -10,7 +10,9 @@ from typing import Any
 from pxshell.errors import UsageError
 
 __all__ = [
+    "BREAK",
     "CONFIG",
+    "DEBUG",
     "DIFF",
     "PLOT",
     "PULL",
@@ -22,6 +24,7 @@ __all__ = [
     "Option",
     "around",
     "leading",
+    "seconds",
     "trailing",
 ]
 
@@ -31,7 +34,8 @@ _LAST_WORD = re.compile(r"\s(--[a-z][a-z-]*)\s*$")
 _LAST_PAIR = re.compile(r"(?:^|(?<=\s))(-{1,2}[a-z][a-z-]*)\s+('[^']*'|\"[^\"]*\"|\S+)\s*$")
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Read a number of seconds."""
     try:
         return float(text)
     except ValueError:
@@ -62,6 +66,12 @@ def _names(text: str) -> tuple[str, ...]:
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise UsageError(f"--count takes a number of looks from 1 on, not {text!r}")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise UsageError(f"{text!r} is no number of hits; the first is 1")
     return int(text)
 
 
@@ -105,8 +115,8 @@ _RUNNING = {
     "--no-verbose": Option("verbose", value=False),
     "--stream": Option("live"),
     "--no-stream": Option("live", value=False),
-    "--timeout": Option("timeout", read=_seconds),
-    "--progress-after": Option("progress_after", read=_seconds),
+    "--timeout": Option("timeout", read=seconds),
+    "--progress-after": Option("progress_after", read=seconds),
     "--signal-on-interrupt": Option("signal", read=_interrupt),
 }
 
@@ -123,17 +133,19 @@ CONFIG: Table = {
     **_RUNNING,
     "--mute": Option("mute"),
     "--no-mute": Option("mute", value=False),
-    "--watchdog": Option("watchdog", read=_seconds),
+    "--watchdog": Option("watchdog", read=seconds),
 }
-SIGNAL: Table = {**_TARGETS, "--yes": Option("yes"), "--timeout": Option("timeout", read=_seconds)}
 STACKS: Table = {
     **_TARGETS,
     "--full": Option("full"),
     "--locals": Option("names", read=_names),
-    "--every": Option("every", read=_seconds),
+    "--every": Option("every", read=seconds),
     "--count": Option("count", read=_count),
-    "--timeout": Option("timeout", read=_seconds),
+    "--timeout": Option("timeout", read=seconds),
 }
+SIGNAL: Table = {**_TARGETS, "--yes": Option("yes"), "--timeout": Option("timeout", read=seconds)}
+DEBUG: Table = {**_TARGETS, "--full": Option("full"), "--timeout": Option("timeout", read=seconds)}
+BREAK: Table = {**_TARGETS, "--once": Option("once"), "--hits": Option("hits", read=_positive)}
 PUSH: Table = _TARGETS
 PULL: Table = {**_TARGETS, **_OUT, "--peek": Option("peek")}
 _LOOKING = {**_TARGETS, "--peek": Option("peek")}

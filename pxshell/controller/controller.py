@@ -29,6 +29,8 @@ __all__ = ["Controller"]
 
 #: Seconds that a cluster whose ranks have all ended waits for somebody to look.
 _LINGER = 1.0
+#: Breakpoints that are kept; more only reach the ranks that are there.
+_BREAKS = 1000
 #: Lines for people that a client that comes later is still told.
 _NOTES = 50
 
@@ -66,6 +68,8 @@ class Controller:
         self._stopping = ""
         #: What keeps cells and their answers; None keeps none.
         self.history: History | None = None
+        #: Breakpoints for ranks that start later, by number.
+        self._breaks: dict[int, tuple[RankSet, dict[str, Any]]] = {}
         self._answers: dict[str, Callable[[Peer, Message], None]] = {
             "px_status_request": self._status,
             "px_attend_request": self._attend,
@@ -177,6 +181,7 @@ class Controller:
         self._pending.alive |= message.ranks
         self.states = self.states.updated(message.ranks, RankState())
         self._tell_attendance([node])
+        self._tell_breakpoints(node, message.ranks)
 
     def _learn(self, message: Message) -> None:
         state = RankState.from_content(message.data())
@@ -199,6 +204,10 @@ class Controller:
 
     def _asked(self, client: Peer, message: Message) -> None:
         message = message.with_header(origin=client.id)
+        if message.type == "px_break_request":
+            self._keep_breakpoint(message)
+        elif message.type == "px_clear_request":
+            self._clear_breakpoints(message)
         answer = self._answers.get(message.type)
         if answer is not None:
             answer(client, message)
@@ -261,6 +270,23 @@ class Controller:
         content = {"clients": len(self._clients), "watching": len(self._watching), "stay": bool(self._staying)}
         for node in nodes:
             self.server.send(node, self._message("px_attendance", content, self._nodes[node]))
+
+    # A breakpoint is the ranks' own; what is kept here is for those that are not there yet.
+
+    def _keep_breakpoint(self, message: Message) -> None:
+        content = message.data()
+        # A watch belongs to a frame that runs.
+        if not content.get("watch") and len(self._breaks) < _BREAKS:
+            self._breaks[int(content["number"])] = (message.ranks, content)
+
+    def _clear_breakpoints(self, message: Message) -> None:
+        for number in message.data()["numbers"] or list(self._breaks):
+            self._breaks.pop(int(number), None)
+
+    def _tell_breakpoints(self, node: Peer, ranks: RankSet) -> None:
+        for wanted, content in self._breaks.values():
+            if part := wanted & ranks:
+                self.server.send(node, self._message("px_breakpoints", {"breaks": [content]}, part))
 
     def _stop(self, client: Peer, message: Message) -> None:
         self._stopping = "stopped"

@@ -18,7 +18,8 @@ __all__ = ["ActivityReport"]
 
 _log = logging.getLogger(__name__)
 
-_NOWHERE: dict[str, Any] = {"pause": "", "file": "", "line": 0, "function": "", "value": None, "reason": "", "why": ""}
+_PLACE: dict[str, Any] = {"file": "", "line": 0, "function": "", "depth": 0}
+_NOWHERE: dict[str, Any] = {**_PLACE, "pause": "", "value": None, "reason": "", "why": ""}
 
 
 class ActivityReport:
@@ -59,7 +60,7 @@ class ActivityReport:
             if activity is not self._state.activity or facts.get("cell", self._state.cell) != self._state.cell:
                 self._since = time.monotonic()
             counter = self._state.counter + 1
-            kept = {} if activity is Activity.ENDED else _NOWHERE
+            kept = {} if activity is Activity.ENDED or event is ActivityEvent.SELECT else _NOWHERE
             self._state = replace(self._state, **{**kept, **facts}, activity=activity, counter=counter)
             self._send(self._state)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import _thread
 import ctypes
 import logging
+import opcode
 import signal
 import sys
 import time
@@ -16,8 +17,6 @@ from collections import deque
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
-
-from pxshell.engine.frames import is_user_code, user_frames
 
 __all__ = ["Arming", "StopSignal", "call_in_main", "interrupt_again"]
 
@@ -97,8 +96,14 @@ def _interrupt_main() -> None:  # a thread of a few milliseconds, which a debugg
 # -- a trace ----------------------------------------------------------------------------------------------------------
 
 
+_REMEMBERED = 4096
+_CO_SUSPENDS = 0x20 | 0x80 | 0x200  # generators, coroutines, asynchronous generators
+# Where a suspended frame stands: since Python 3.13 behind its yield.
+_SUSPENDING = frozenset(opcode.opmap[name] for name in ("YIELD_VALUE", "RESUME"))
+
+
 class Arming:
-    """Traces lines of user code in the main thread until it is removed, then puts back what was there.
+    """Traces lines of chosen code in the main thread until it is removed, then puts back what was there.
 
     Another tracer (coverage, a debugger) rests meanwhile: frames that begin and end in between are not seen by it.
 
@@ -107,6 +112,9 @@ class Arming:
         visit: Called before each such line, with its frame, in the trace function.
         broken: Called when something was raised in the trace function, such as Ctrl-C: the interpreter has then put an
             end to tracing.
+        left: Called when such a frame returns or is left by an exception, for good: not when it yields or awaits.
+            Returns a frame that is to be traced from now on, if any.
+        is_steady: What is of interest stays the same, so it is asked once for each code.
     """
 
     def __init__(
@@ -114,28 +122,37 @@ class Arming:
         watches: Callable[[CodeType], bool],
         visit: Callable[[FrameType], None],
         broken: Callable[[], None],
+        left: Callable[[FrameType], FrameType | None] = lambda _: None,
+        *,
+        is_steady: bool = False,
     ) -> None:
         self._watches = watches
         self._visit = visit
         self._broken = broken
+        self._left = left
         self._frames: dict[int, tuple[FrameType, Any]] = {}  # only frames that run: each leaves when it returns
         self._previous: Any = None
+        # Codes that are not of interest; only while the answer cannot change, and with the code, for its id may return.
+        self._passed: dict[int, CodeType] | None = {} if is_steady else None
+        self._raised: tuple[int, int] | None = None  # frame and instruction at which something was raised last
         self._on_call = self._call  # one object each, to be recognised again
         self._on_event = self._event
         self.is_live = False
 
     def install(self, frame: FrameType | None) -> None:
-        """Trace the user frames under `frame`, and those that are called from now on; the caller's last action."""
+        """Trace the frames under `frame`, and those that are called from now on; the caller's last action."""
         self._previous = sys.gettrace()
         self.is_live = True
-        for user_frame in user_frames(frame):
-            if self._watches(user_frame.f_code):
-                self._trace(user_frame)
+        while frame is not None:
+            if self._watches(frame.f_code):
+                self._trace(frame)
+            frame = frame.f_back
         sys.settrace(self._on_call)
 
     def remove(self) -> None:
         """Put back what was there. A tracer or debugger that took over meanwhile is left alone."""
         self.is_live = False
+        self._passed = None
         if sys.gettrace() is self._on_call:
             sys.settrace(self._previous)
         while self._frames:
@@ -152,11 +169,18 @@ class Arming:
             frame.f_trace = before
 
     def _call(self, frame: FrameType, event: str, _: Any) -> Any:
+        code = frame.f_code
+        if self._passed is not None and self._passed.get(id(code)) is code:
+            return
         try:
             if not self.is_live:
                 self.remove()
-            elif event == "call" and is_user_code(frame.f_code.co_filename) and self._watches(frame.f_code):
+            elif event == "call" and self._watches(code):
                 self._trace(frame)
+            elif self._passed is not None:
+                if len(self._passed) >= _REMEMBERED:
+                    self._passed.clear()
+                self._passed[id(code)] = code
         except BaseException:
             self._fail()
             raise
@@ -166,8 +190,12 @@ class Arming:
         try:
             if event == "line" and self.is_live:
                 self._visit(frame)
+            elif event == "exception":
+                self._raised = (id(frame), frame.f_lasti)
             elif event == "return":
                 self._untrace(*self._frames.pop(id(frame), (frame, None)))
+                if self.is_live and not self._is_suspended(frame) and (caller := self._left(frame)) is not None:
+                    self._trace(caller)
             if sys.version_info < (3, 13):
                 # Before PEP 667 the interpreter writes the frame's dict into its variables when a trace function
                 # returns: read it last, or a closure's variable that somebody else has set since would be set back.
@@ -175,6 +203,13 @@ class Arming:
         except BaseException:
             self._fail()
             raise
+
+    def _is_suspended(self, frame: FrameType) -> bool:
+        """Tell whether a frame that gives control back goes on later: it yields or awaits, and nothing was raised."""
+        code = frame.f_code
+        if not code.co_flags & _CO_SUSPENDS or self._raised == (id(frame), frame.f_lasti):
+            return False
+        return frame.f_lasti >= 0 and code.co_code[frame.f_lasti] in _SUSPENDING
 
     def _fail(self) -> None:
         if self.is_live:

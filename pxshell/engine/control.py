@@ -10,6 +10,7 @@ from typing import Any
 
 from pxshell.engine.activity import ActivityReport
 from pxshell.engine.aside import Aside
+from pxshell.engine.debugging import Debugging
 from pxshell.engine.error_text import text_of
 from pxshell.engine.interrupts import Interrupts
 from pxshell.engine.limits import limits
@@ -32,10 +33,27 @@ _log = logging.getLogger(__name__)
 #: Requests that are remembered, so that one that comes twice is not run twice.
 _REMEMBERED = 1000
 _WORK = frozenset(
-    {"execute_request", "px_push_request", "px_pull_request", "px_apply_request", "comm_info_request"}
-) | {"px_survey_request"}
-#: What calls the user's code, and so may wait for ever: not in this thread.
-_ASIDE = frozenset({"px_probe_request", "complete_request", "inspect_request"})
+    {
+        "execute_request",
+        "px_push_request",
+        "px_pull_request",
+        "px_apply_request",
+        "px_survey_request",
+        "px_select_request",
+        "comm_info_request",
+    }
+)
+#: What calls the user's code or reads a file, and so may wait for ever: not in this thread.
+_ASIDE = frozenset(
+    {
+        "px_probe_request",
+        "px_frames_request",
+        "px_source_request",
+        "px_break_request",
+        "complete_request",
+        "inspect_request",
+    }
+)
 _ALL_WAIT = "the expressions that were evaluated at the side before have not ended"
 
 
@@ -89,10 +107,18 @@ class Control:
         self._queue: queue.SimpleQueue[Message | PauseEvent | None] = queue.SimpleQueue()
         #: Request id to its reply; None while it runs. Shared with the main thread: single steps of a dict only.
         self._seen: OrderedDict[str, Message | None] = OrderedDict()
-        self._pauses = PauseAnswers(outbox, activity, pauser)
+        self._pauses = PauseAnswers(rank, outbox, activity, pauser)
+        self._debugging = Debugging(rank, pauser, self._notice)
         self._handlers: dict[str, Callable[[Message, Request], dict[str, Any] | None]] = {
             "px_pause_request": self._pauses.pause,
             "px_resume_request": self._pauses.resume,
+            "px_step_request": self._pauses.step,
+            "px_frames_request": self._debugging.where,
+            "px_source_request": self._debugging.source,
+            "px_break_request": self._debugging.add,
+            "px_clear_request": self._debugging.clear,
+            "px_breaks_request": self._debugging.listed,
+            "px_breakpoints": self._debugging.stand,
             "px_probe_request": self._probe,
             "px_stacks_request": self._stacks,
             "px_where_request": self._where,
@@ -286,6 +312,9 @@ class Control:
 
     def _complete(self, message: Message, request: Request) -> dict[str, Any]:
         return self._looking.complete(message.data(), self._namespace(), self._runner.shell)
+
+    def _notice(self, text: str) -> None:
+        self._outbox.say("px_notice", {"text": text, "level": "info"})
 
     def _inspect(self, message: Message, request: Request) -> dict[str, Any]:
         content = message.data()

@@ -84,10 +84,16 @@ class Engine:
         self.outbox = Outbox(placement.rank, f"e{placement.rank}-{os.getpid()}-", epoch, self._pipes, self._post)
         self.activity = ActivityReport(self._state_changed)
         self._interrupts = Interrupts(main_ident)
+        self._pauses = itertools.count(1)
+        self._epoch = epoch
         self.work = Work()
         self._stand_in = StandIn()
-        self.runner = Runner(self.outbox, self._interrupts, self._answered, self._wait_for_room, self._stand_in)
-        self.pauser = Pauser(on_event=self._pause_event, service=self._serve, main_ident=main_ident)
+        self.runner = Runner(
+            self.outbox, self._interrupts, self._answered, self._wait_for_room, self._stand_in, self._selected
+        )
+        self.pauser = Pauser(
+            on_event=self._pause_event, service=self._serve, main_ident=main_ident, new_id=self._new_pause_id
+        )
         self._control = Control(
             rank=placement.rank,
             main_ident=main_ident,
@@ -112,7 +118,6 @@ class Engine:
         )
         self._io = IoThread(hello, path, listens=listens, bound=bound, received=self._received, left=self._left)
         self.outbox.tee.request_flush = lambda: self._io.flush_later(self.outbox.tee.flush)
-        self._pauses = itertools.count(1)
         #: What signal handlers have raised while this rank was idle, to be printed.
         self._raised: deque[BaseException] = deque()
         #: Set once the node has said where output goes, or is known not to be there.
@@ -138,6 +143,14 @@ class Engine:
 
     def _wait_for_room(self) -> None:
         self._io.wait_for_room()
+
+    def _new_pause_id(self) -> str:
+        # Without the rank: ranks that do the same stand in the same pause, and fold.
+        return f"b{self._epoch}-{next(self._pauses)}"
+
+    def _selected(self, depth: int) -> None:
+        """Cells run in another frame of the stack."""
+        self.activity.change(ActivityEvent.SELECT, depth=depth)
 
     def _pause_event(self, event: PauseEvent) -> None:
         self._control.put(event)
@@ -299,7 +312,8 @@ class Engine:
     def _leave_pause(self) -> None:
         for job in self.work.leave_pause():
             self._control.refuse(job, "stale: it is not paused any more")
-        self.activity.change(ActivityEvent.RESUME, cell=self.activity.state.cell)
+        # A step that follows is known by its id: who resumes all takes it back too.
+        self.activity.change(ActivityEvent.RESUME, cell=self.activity.state.cell, pause=self.pauser.following)
 
     # -- breakpoints: main thread --------------------------------------------------------------------------------------
 
@@ -309,7 +323,7 @@ class Engine:
             line = f"{reason} at {frame.f_code.co_filename}:{frame.f_lineno}: nobody is attached, going on"
             print(f"pxshell: {line} (PXSHELL_HOLD=1 waits)", file=sys.stderr)  # noqa: T201 - the user asked for it here
             return
-        self.pauser.breakpoint_here(frame, f"b{self.placement.rank}-{next(self._pauses)}", reason)
+        self.pauser.breakpoint_here(frame, self._new_pause_id(), reason)
 
     def _install_hooks(self) -> None:
         """Take `breakpoint()`, unless the program has taken it."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Literal
 
-from pxshell.engine.frames import Place
+from pxshell.engine.frames import Place, is_user_code
 from pxshell.engine.pause_states import (
     Accepted,
     AlreadyPaused,
@@ -27,10 +27,13 @@ from pxshell.engine.pause_states import (
     PauseState,
     Resumed,
     ResumeOutcome,
+    Running,
+    Stale,
     Step,
     next_state,
 )
 from pxshell.engine.paused_frame import PausedFrame
+from pxshell.engine.step_rules import StepRule
 from pxshell.engine.sync import SyncCondition
 
 __all__ = ["PATIENCE", "PauseMachine", "PauseRequest"]
@@ -38,26 +41,48 @@ __all__ = ["PATIENCE", "PauseMachine", "PauseRequest"]
 PATIENCE = 0.3
 """So long, in seconds, a request waits for a line of user code, and then again for the signal to stop the thread."""
 
+_LOOK = 0.1
+"""Between two looks, in seconds, a main thread that runs moves, and one that waits in C does not."""
+_LONGEST = 2.0
+"""Between two looks at a step that takes long, in seconds."""
+
 _log = logging.getLogger("pxshell.engine")
 
 
 @dataclass(eq=False)
 class PauseRequest:
-    """A pause that is asked for and has not come about."""
+    """A pause that is asked for and has not come about; with `rule` and `start`: a step from that pause."""
 
     pause_id: str
     mode: Literal["line", "now"] = "line"
     condition: SyncCondition | None = None
+    rule: StepRule | None = None
+    start: str = ""
+    seen: object = None  # how far the main thread had come at the last look
+    patience: float = _LOOK
     note: str = ""  # why no signal was sent
     is_signalled: bool = False  # a signal is under way that shall stop the thread
 
     def watches(self, code: CodeType) -> bool:
         """Tell whether lines of this code may be where to stop."""
-        return self.condition is None or self.condition.is_about(code)
+        if self.rule is not None:
+            return self.rule.watches(code)
+        return is_user_code(code.co_filename) if self.condition is None else self.condition.is_about(code)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is to stop wherever that is possible, soon; else it waits as long as it takes."""
+        return self.condition is None and self.rule is None
 
     def is_reached(self, value: float | None) -> bool:
         """Tell whether there is a condition that this value fulfils."""
         return self.condition is not None and self.condition.is_reached(value)
+
+    def stops_at(self, frame: FrameType, value: float | None) -> bool:
+        """Tell whether it stops before this line, at which its condition has this value."""
+        if self.rule is not None:
+            return self.rule.ends_at(frame)
+        return self.condition is None or self.is_reached(value)
 
 
 class PauseMachine:
@@ -123,6 +148,9 @@ class PauseMachine:
         """Accept a request, whose condition has this value if paused; returns whether to call the main thread."""
         if any(one is not None and one.pause_id == request.pause_id for one in (self.request, self._first)):
             return False
+        if request.rule is not None and not self._stands(request.start):
+            self._emit(Stale(request.pause_id))
+            return False
         if self.paused is not None:
             self._take_while_paused(self.paused, request, value)
             return False
@@ -143,14 +171,18 @@ class PauseMachine:
         self._first = request
         self._emit(Accepted(request.pause_id))
 
+    def _stands(self, pause_id: str) -> bool:
+        return self.paused is not None and self.paused.pause_id == pause_id and self.state is PauseState.PAUSED
+
     def _start(self, request: PauseRequest, now: float) -> None:
         self._step(Step.REQUEST)
         self.request = request
-        # A condition waits as long as it takes: what waits in MPI for its peers is not to be interrupted.
+        # A condition waits as long as it takes: what waits in MPI for its peers is not to be interrupted. So does a
+        # step; its deadline is for a look at how it goes.
         self.deadline = None if request.condition else now + (PATIENCE if request.mode == "line" else 0.0)
 
     def _take_while_paused(self, paused: PausedFrame, request: PauseRequest, value: float | None) -> None:
-        if request.condition is None and self.state is PauseState.PAUSED:
+        if request.is_plain and self.state is PauseState.PAUSED:
             self._emit(AlreadyPaused(request.pause_id, paused.pause_id, paused.place))
         elif value is not None and request.is_reached(value):
             self._emit(Passed(request.pause_id, value))
@@ -209,12 +241,23 @@ class PauseMachine:
             self._emit(Armed(request.pause_id, value))
         return True
 
-    def on_time(self, now: float, interrupt: Callable[[], str], whereabouts: Callable[[], Place | None]) -> None:
-        """Do what is due: interrupt the main thread, or say that it is held."""
+    def on_time(
+        self,
+        now: float,
+        interrupt: Callable[[], str],
+        whereabouts: Callable[[], Place | None],
+        position: Callable[[], object] = object,
+    ) -> None:
+        """Do what is due: interrupt the main thread, or say that it is held, or that a step takes long.
+
+        `position` tells how far the main thread has come: the same twice, and it waits.
+        """
         request = self.request
         if request is None or self.deadline is None or now < self.deadline:
             return
-        if self.state is PauseState.INTERRUPTED:
+        if request.rule is not None:
+            self._look(request, now, position(), whereabouts)
+        elif self.state is PauseState.INTERRUPTED:
             self.deadline = None
             request.is_signalled = False  # Python handles it when the thread is back, and may stop at a line then
             self._step(Step.HOLD)
@@ -225,6 +268,25 @@ class PauseMachine:
             request.is_signalled = True
             request.note = interrupt()
 
+    def _look(
+        self, request: PauseRequest, now: float, position: object, whereabouts: Callable[[], Place | None]
+    ) -> None:
+        """See whether a main thread on its way to the end of a step moves."""
+        before, request.seen = request.seen, position
+        self.deadline = now + request.patience
+        if before is None or self.state not in (PauseState.ARMED, PauseState.HELD):
+            return
+        request.patience = min(2 * request.patience, _LONGEST)
+        if before == position:
+            if self.state is PauseState.ARMED:
+                self._step(Step.WAIT)
+                self._emit(Held(request.pause_id, whereabouts()))
+        elif self.state is PauseState.HELD:
+            self._step(Step.ARM)
+            self._emit(Armed(request.pause_id))
+        else:
+            self._emit(Running(request.pause_id, whereabouts()))
+
     # -- the pause
 
     def enter(self, paused: PausedFrame, request: PauseRequest | None) -> bool:
@@ -233,7 +295,7 @@ class PauseMachine:
         if self.paused is not None or self.state is PauseState.IDLE or (request and pending is not request):
             return False
         if pending is not None and pending is not request:
-            if pending.condition is None:
+            if pending.condition is None:  # it stops anyway; of a step, before its end
                 paused.pause_id = pending.pause_id
             else:
                 self._withdraw(Cancelled(pending.pause_id))
@@ -247,6 +309,11 @@ class PauseMachine:
         if self.state is PauseState.PAUSED:
             self._step(Step.RELEASE)
             paused.release()
+
+    @property
+    def following(self) -> PauseRequest | None:
+        """What follows the pause that is being left: a step, a synchronised pause."""
+        return self._next
 
     def leave(self, paused: PausedFrame, now: float) -> bool:
         """Go on; returns whether to arm for a request that follows. Done once, however often it is called."""

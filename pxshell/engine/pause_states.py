@@ -26,6 +26,8 @@ __all__ = [
     "Paused",
     "ResumeOutcome",
     "Resumed",
+    "Running",
+    "Stale",
     "Step",
     "next_state",
 ]
@@ -61,6 +63,7 @@ class Step(enum.Enum):
     ARM = "the main thread has armed itself"
     INTERRUPT = "the time for stopping at a line is over"
     HOLD = "the time for stopping at all is over"
+    WAIT = "it has not moved on its way to the end of a step"
     STOP = "the main thread stops"
     WITHDRAW = "the request falls"
     RELEASE = "the pause is to end"
@@ -80,6 +83,7 @@ TRANSITIONS: dict[tuple[PauseState, Step], PauseState] = {
     (PauseState.INTERRUPTED, Step.ARM): PauseState.INTERRUPTED,
     (PauseState.INTERRUPTED, Step.HOLD): PauseState.HELD,
     (PauseState.HELD, Step.ARM): PauseState.ARMED,
+    (PauseState.ARMED, Step.WAIT): PauseState.HELD,
     (PauseState.PAUSED, Step.RELEASE): PauseState.RESUMING,
     (PauseState.RESUMING, Step.LEAVE): PauseState.RUNNING,
     **{(state, Step.STOP): PauseState.PAUSED for state in _PENDING},
@@ -164,6 +168,21 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """A step takes long, and the main thread moves: it stops when it comes to the end of the step."""
+
+    pause_id: str
+    place: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A step was asked for from a pause that does not stand any more; nothing was changed."""
+
+    pause_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Passed:
     """The condition was true before the main thread could be armed for it; the request has fallen."""
 
@@ -185,4 +204,6 @@ class Cancelled:
     pause_id: str
 
 
-PauseEvent: TypeAlias = Accepted | Armed | Paused | AlreadyPaused | Resumed | Held | Passed | Idle | Cancelled
+PauseEvent: TypeAlias = (
+    Accepted | Armed | Paused | AlreadyPaused | Resumed | Held | Running | Stale | Passed | Idle | Cancelled
+)

@@ -14,6 +14,7 @@ has happened.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import sys
@@ -21,7 +22,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, Literal, TypeVar
 
 from pxshell.engine.arming import Arming, StopSignal, call_in_main, interrupt_again
@@ -30,6 +31,8 @@ from pxshell.engine.pause_machine import PATIENCE, PauseMachine, PauseRequest
 from pxshell.engine.pause_states import PauseEvent, PauseState, ResumeOutcome
 from pxshell.engine.paused_frame import PausedFrame
 from pxshell.engine.stacks import running_frame, user_place
+from pxshell.engine.standing_stops import StandingStop
+from pxshell.engine.step_rules import StepKind, make_rule
 from pxshell.engine.sync import Probe, SyncCondition, probe
 
 __all__ = ["PATIENCE", "HandlerRaisedError", "PausedFrame", "Pauser"]
@@ -57,6 +60,7 @@ class Pauser:
         main_ident: The identifier of the main thread.
         strict: Raise on an illegal step, as tests do, instead of logging it.
         clock: What `deadline` and `tick` count in.
+        new_id: Gives the pauses of breakpoints their ids.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class Pauser:
         main_ident: int | None = None,
         strict: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        new_id: Callable[[], str] | None = None,
     ) -> None:
         self._service = service
         self._main: int = main_ident or threading.main_thread().ident or 0
@@ -75,11 +80,33 @@ class Pauser:
         self._machine = PauseMachine(on_event, strict=strict)
         self._is_inside = False  # the main thread's own: it holds the lock, or is about to take it
         self._was_missed = False  # the main thread's own: somebody came while it was inside
-        self._arming: tuple[PauseRequest, Arming] | None = None  # the main thread's own
+        self._new_id = new_id or map("b{}".format, itertools.count(1)).__next__
+        self._standing_lock = threading.Lock()  # guards the two; the main thread reads the second without
+        self._stops: dict[str, StandingStop] = {}
+        self._standing: tuple[StandingStop, ...] = ()  # replaced as a whole
+        self._arming: tuple[PauseRequest | None, tuple[StandingStop, ...], Arming] | None = (
+            None  # the main thread's own
+        )
+        #: Frame and instruction at which a trace stopped last; other tools see the same line after it.
+        self._traced_stop: tuple[int, int] | None = None  # the main thread's own
+        #: Whether another tool has a stop at this line, and so will see the event that a trace sees first.
+        self.is_seen_again: Callable[[FrameType], bool] = lambda _: False
+        self._answered = 0  # the main thread counts: it runs Python
+        self._is_asked = False
         self._signal = StopSignal(self._on_signal)
         self._knows_forks = False
 
     # -- snapshots, for any thread
+
+    @property
+    def main_ident(self) -> int:
+        """The identifier of the main thread."""
+        return self._main
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether a breakpoint would stop the main thread: user code runs, and no cell of a pause."""
+        return self.state is not PauseState.IDLE and self.paused is None
 
     @property
     def state(self) -> PauseState:
@@ -90,6 +117,11 @@ class Pauser:
     def paused(self) -> PausedFrame | None:
         """The pause that goes on, if any."""
         return self._machine.paused
+
+    @property
+    def following(self) -> str:
+        """The id of the step or synchronised pause that follows the pause which is being left, or ""."""
+        return self._machine.following.pause_id if self._machine.following is not None else ""
 
     @property
     def pause_id(self) -> str | None:
@@ -125,6 +157,30 @@ class Pauser:
             if mode == "now":
                 self.tick()
 
+    def step(self, pause_id: str, start: str, kind: StepKind, line: int = 0) -> None:
+        """Let the main thread go on from the pause `start`, from its selected frame, to the end of a step.
+
+        The answer comes as an event: `Paused` with the new id, `Idle` when user code has ended before, `Held` or
+        `Running` when it takes long, after which it may still stop, or `Stale`.
+        """
+        paused = self.paused
+        try:
+            rule = make_rule(kind, paused.stack.selected.frame, line) if paused is not None else None
+        except RuntimeError:  # the pause has ended meanwhile
+            rule = None
+        request = PauseRequest(pause_id, rule=rule or make_rule(StepKind.STEP), start=start)
+        self._locked(self._machine.take, request, None, self._clock())
+
+    def stand_at(self, name: str, stop: StandingStop | None) -> None:
+        """Stop wherever this says so, from now on, in place of what had that name; None takes it away."""
+        self._watch_forks()
+        with self._standing_lock:
+            self._stops = {key: one for key, one in self._stops.items() if key != name}
+            if stop is not None:
+                self._stops[name] = stop
+            self._standing = tuple(self._stops.values())
+        call_in_main(self._arm)
+
     def resume(self, pause_id: str | None = None) -> ResumeOutcome:
         """End the pause or withdraw the request of this id; without one whatever there is."""
         outcome = self._locked(self._machine.resume, pause_id) or ResumeOutcome.NOT_PAUSED
@@ -142,7 +198,21 @@ class Pauser:
     def tick(self, now: float | None = None) -> None:
         """Do what is due: `line` becomes `now`, and `now` becomes held."""
         now = self._clock() if now is None else now
-        self._locked(self._machine.on_time, now, lambda: self._signal.send(self._main), lambda: user_place(self._main))
+        whereabouts = lambda: user_place(self._main)  # noqa: E731
+        interrupt = lambda: self._signal.send(self._main)  # noqa: E731
+        self._locked(self._machine.on_time, now, interrupt, whereabouts, self._position)
+
+    def _position(self) -> object:
+        """Return how often the main thread has answered, and ask once more: it does so unless it waits in C."""
+        answered = self._answered
+        if not self._is_asked:
+            self._is_asked = True
+            call_in_main(self._answer)
+        return answered
+
+    def _answer(self, _: FrameType | None) -> None:
+        self._is_asked = False
+        self._answered += 1
 
     # -- main thread
 
@@ -152,13 +222,13 @@ class Pauser:
 
     def begin_user_code(self) -> None:
         """Say that a script or a cell begins. Nests."""
-        if self._locked(self._machine.begin):
+        if self._locked(self._machine.begin) or self._standing:
             call_in_main(self._arm)
 
     def end_user_code(self) -> None:
         """Say that it has ended; a request that has not stopped it is answered `Idle`."""
         self._locked(self._machine.end)
-        if self._machine.request is not None:
+        if self._machine.request is not None or (self._standing and self.state is not PauseState.IDLE):
             return
         if threading.get_ident() == self._main:
             self._disarm()
@@ -176,6 +246,16 @@ class Pauser:
             return False
         return self._pause(PausedFrame(pause_id, user_frame, place_of(user_frame), reason), None)
 
+    def stop_at(self, frame: FrameType, reason: str) -> bool:
+        """Stop in exactly this frame, at a line that a standing stop has seen without our trace; as `breakpoint_here`.
+
+        A line at which a trace has stopped already, in the same event, is passed by.
+        """
+        stopped, self._traced_stop = self._traced_stop, None
+        if threading.get_ident() != self._main or stopped == (id(frame), frame.f_lasti):
+            return False
+        return self._pause(PausedFrame(self._new_id(), frame, place_of(frame), reason), None)
+
     def install_signal(self) -> None:
         """Handle the signal now, not with the first request, which a thread that waits in C by then does not notice."""
         self._signal.install()
@@ -183,6 +263,7 @@ class Pauser:
     def close(self) -> None:
         """Withdraw everything and give the signal back; a pause that goes on is released."""
         self.resume(None)
+        self._standing = ()
         self._disarm()
         self._signal.restore()
 
@@ -209,7 +290,7 @@ class Pauser:
     # -- entered by the interpreter in the main thread
 
     def _arm(self, frame: FrameType | None) -> None:
-        """Make the main thread stop for the pending request; without one put back what was there."""
+        """Make the main thread stop for the pending request and what stands; without either put back what was there."""
         request = self._machine.request
         value = request.condition.value_on(frame) if request is not None and request.condition is not None else None
         arming = self._locked(self._arm_for, request, value)
@@ -219,50 +300,76 @@ class Pauser:
     def _arm_for(self, request: PauseRequest | None, value: float | None) -> Arming | None:
         if self._machine.request is not request or self.paused is not None:
             return None  # the newer request has a call of its own
-        if request is None:
-            self._disarm()
-            return None
-        self._signal.install()
         if self._is_armed_for(request):
             return None
+        if request is not None:
+            self._signal.install()
+            if not self._machine.arm(request, value, self._clock()):
+                request = None
         self._disarm()
-        if not self._machine.arm(request, value, self._clock()):
+        standing = self._standing
+        if (request is None and not standing) or self.state is PauseState.IDLE:
             return None
-        arming = Arming(request.watches, self._on_line, self._on_broken)
-        self._arming = (request, arming)
+        is_steady = request is None
+        arming = Arming(self._is_watched, self._on_line, self._on_broken, self._on_left, is_steady=is_steady)
+        self._arming = (request, standing, arming)
         return arming
 
-    def _is_armed_for(self, request: PauseRequest) -> bool:
-        is_armed = self._arming is not None and self._arming[0] is request and self._arming[1].is_live
-        return is_armed and self.state is not PauseState.HELD
+    def _is_armed_for(self, request: PauseRequest | None) -> bool:
+        if self._arming is None or self.state is PauseState.HELD:
+            return False
+        armed_for, standing, arming = self._arming
+        return armed_for is request and standing is self._standing and arming.is_live
 
     def _disarm(self) -> None:
         if self._arming is not None:
-            self._arming[1].remove()
+            self._arming[2].remove()
             self._arming = None
 
     def _on_broken(self) -> None:
         call_in_main(self._arm)
 
+    def _is_watched(self, code: CodeType) -> bool:
+        request = self._machine.request
+        if request is not None and request.watches(code):
+            return True
+        return any(stop.watches(code) for stop in self._standing)
+
+    def _on_left(self, frame: FrameType) -> FrameType | None:
+        """A frame is left for good. In the trace function."""
+        for stop in self._standing:
+            stop.left(frame)
+        request = self._machine.request
+        return request.rule.left(frame) if request is not None and request.rule is not None else None
+
     def _on_line(self, frame: FrameType) -> None:
-        """Stop at this line, or leave it if the condition does not hold here. In the trace function."""
+        """Stop at this line, if the request or something that stands wants to. In the trace function."""
         if self._is_inside:  # user code called from here: a generated method, a callback
             return
+        self._traced_stop = None
         request = self._machine.request
-        if request is None:
-            self._disarm()
-            return
-        value = None
-        if request.condition is not None:
-            value = request.condition.value_in(frame) if request.condition.is_about(frame.f_code) else None
-            if not request.is_reached(value):
+        if request is not None and request.watches(frame.f_code):
+            value = request.condition.value_in(frame) if request.condition is not None else None
+            if request.stops_at(frame, value):
+                reason = "pause" if request.rule is None else "step"
+                self._stop_traced(PausedFrame(request.pause_id, frame, place_of(frame), reason, value), request)
                 return
-        self._pause(PausedFrame(request.pause_id, frame, place_of(frame), "pause", value), request)
+        for stop in self._standing:
+            if reason := stop.reached(frame):
+                self._stop_traced(PausedFrame(self._new_id(), frame, place_of(frame), reason), None)
+                return
+        if request is None and not self._standing:
+            self._disarm()
+
+    def _stop_traced(self, paused: PausedFrame, request: PauseRequest | None) -> None:
+        at = (id(paused.frame), paused.frame.f_lasti) if self.is_seen_again(paused.frame) else None
+        self._pause(paused, request)
+        self._traced_stop = at
 
     def _on_signal(self, _: int, frame: FrameType | None) -> None:
         """Stop inside whatever runs, or arm anew if the thread has just come back from C."""
         request = self._machine.request
-        if request is None or request.condition is not None:
+        if request is None or not request.is_plain:
             return  # late: the request has fallen
         if self.state is PauseState.HELD:
             self._arm(frame)
@@ -282,7 +389,7 @@ class Pauser:
             if has_stopped:
                 _insist(lambda: self._serve(paused))
         finally:
-            if _insist(lambda: self._locked(self._machine.leave, paused, self._clock())):
+            if _insist(lambda: self._locked(self._machine.leave, paused, self._clock())) or self._standing:
                 self._arm(frame)
         return has_stopped
 
@@ -317,6 +424,7 @@ class Pauser:
         self._lock = threading.Lock()
         self._is_inside = False
         self._machine.forget()
+        self._standing = ()
         self._disarm()
 
 

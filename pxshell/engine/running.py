@@ -16,6 +16,7 @@ from pxshell.engine.frames import comes_from_user_code
 from pxshell.engine.interrupts import Interrupts
 from pxshell.engine.outbox import Outbox
 from pxshell.engine.paused_frame import PausedFrame
+from pxshell.engine.sources import source_line
 from pxshell.engine.undisturbed import StandIn
 from pxshell.engine.work import Job
 from pxshell.protocol.message import Buffer
@@ -56,6 +57,7 @@ class Runner:
         answered: Told (job, reply) of everything that has been answered, for requests that are repeated.
         wait_for_room: Returns when the link takes more; called before what a cell displays is said.
         stand_in: For what must not be cut short.
+        selected: Told how many frames above the innermost one cells run from now on.
     """
 
     def __init__(
@@ -65,8 +67,10 @@ class Runner:
         answered: Callable[[Job, Any], None],
         wait_for_room: Callable[[], None],
         stand_in: StandIn,
+        selected: Callable[[int], None],
     ) -> None:
         self._stand_in = stand_in
+        self._selected = selected
         self._wait_for_room = wait_for_room
         self._outbox = outbox
         self._interrupts = interrupts
@@ -80,6 +84,7 @@ class Runner:
             "px_pull_request": self._pull,
             "px_apply_request": self._apply,
             "px_survey_request": self._survey,
+            "px_select_request": self._select,
             "comm_info_request": self._comm_info,
         }
 
@@ -259,6 +264,21 @@ class Runner:
             return [bytes(buffer) for buffer in pack(function(*args, **kwargs))]
 
         return _tried(apply, paused)
+
+    # -- frames --------------------------------------------------------------------------------------------------------
+
+    def _select(self, job: Job, paused: PausedFrame | None) -> tuple[dict[str, Any], list[Buffer]]:
+        """Select a frame further out, or further in for a negative number."""
+        if paused is None:
+            return error_content(RuntimeError("it is not paused: there is no frame to select")), []
+        count, full = int(job.content["up"]), bool(job.content.get("full"))
+        move = paused.stack.up if count > 0 else paused.stack.down
+        moved = move(abs(count), full=full)
+        if moved:
+            self._selected(paused.stack.depth)
+        place = paused.stack.selected.place
+        told = {"file": place.file, "line": place.line, "function": place.function}
+        return {"status": "ok", "moved": moved, "source": source_line(place.file, place.line), **told}, []
 
     def _globals(self, paused: PausedFrame | None) -> Any:
         return paused.namespace if paused is not None else sys.modules["__main__"].__dict__

@@ -50,7 +50,8 @@ class OrderHandler:
     def _hand_down(self, message: Message) -> None:
         node = self._node
         connected = node.engines.connected()
-        node.pending.begin(message, message.ranks & connected)
+        if message.type.endswith("_request"):  # others are told, and nobody answers
+            node.pending.begin(message, message.ranks & connected)
         full = []
         for rank in message.ranks & connected:
             record = node.engines.of(rank)

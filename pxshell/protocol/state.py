@@ -56,6 +56,7 @@ class ActivityEvent(StrEnum):
     FAIL = "fail"
     RELEASE = "release"
     ATTACH = "attach"
+    SELECT = "select"
     EXIT = "exit"
 
 
@@ -78,7 +79,10 @@ TRANSITIONS: dict[tuple[Activity, ActivityEvent], Activity] = {
     (_A.BUSY, _E.PAUSE): _A.PAUSED,
     (_A.BUSY, _E.HOLD): _A.HELD,
     (_A.BUSY, _E.FAIL): _A.FAILED,
+    (_A.BUSY, _E.RESUME): _A.BUSY,
     (_A.PAUSED, _E.RESUME): _A.BUSY,
+    (_A.PAUSED, _E.SELECT): _A.PAUSED,
+    (_A.FAILED, _E.SELECT): _A.FAILED,
     (_A.HELD, _E.PAUSE): _A.PAUSED,
     (_A.HELD, _E.RESUME): _A.BUSY,
     (_A.HELD, _E.END): _A.IDLE,
@@ -119,7 +123,7 @@ class RankState:
     liveness: Liveness = Liveness.OK
     #: Request id of the cell in flight, "run" for the script, or "".
     cell: str = ""
-    #: Id of the pause that holds it, or "".
+    #: Id of the pause that holds it; of a busy rank: that the step leads to which it is in; or "".
     pause: str = ""
     #: Place of a paused, held or failed rank.
     file: str = ""
@@ -127,7 +131,9 @@ class RankState:
     function: str = ""
     #: Value of the expression that a synchronised pause waited for.
     value: int | float | None = None
-    #: Why it is paused: "request", "sync", "breakpoint".
+    #: How many frames above that place cells run: `up` was said.
+    depth: int = 0
+    #: Why it is paused: "request", "sync", "step", "breakpoint", "breakpoint 2", "watch 3: x > 1".
     reason: str = ""
     #: Exit status of an ended or dead process, or the negative number of the signal; None while unknown.
     exit: int | None = None

@@ -19,6 +19,7 @@ __all__ = [
     "Event",
     "Failure",
     "Level",
+    "Listing",
     "Missing",
     "Notice",
     "Panel",
@@ -26,6 +27,8 @@ __all__ = [
     "Progress",
     "Refusal",
     "Stacks",
+    "Stand",
+    "Stands",
     "States",
     "Text",
 ]
@@ -237,5 +240,50 @@ class Stacks:
     values: tuple[tuple[str, tuple[tuple[RankSet, str], ...]], ...] = ()
 
 
-Event = Text | Answer | Failure | Refusal | Missing | CellAnswers | Notice | Cut | States | Comparison | Plot | Stacks
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Where ranks stand: `place` as `sim.py:88 in step`, its line of source, and a word if they do not stand."""
+
+    ranks: RankSet
+    place: str
+    source: str = ""
+    word: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """Where each rank of a set stands, folded."""
+
+    rows: tuple[Stand, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A stack, or lines of source, of ranks that have the same: rows of two columns, one of them marked.
+
+    `marked` is the number of that row, -1 for none.
+    """
+
+    ranks: RankSet
+    title: str
+    rows: tuple[tuple[str, str], ...]
+    marked: int = -1
+
+
+Event = (
+    Text
+    | Answer
+    | Failure
+    | Refusal
+    | Missing
+    | CellAnswers
+    | Notice
+    | Cut
+    | States
+    | Comparison
+    | Plot
+    | Stacks
+    | Stands
+    | Listing
+)
 """What `Display.show` gets; `Progress` goes to `Display.progress`."""

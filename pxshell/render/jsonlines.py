@@ -15,11 +15,13 @@ from pxshell.render.events import (
     Cut,
     Event,
     Failure,
+    Listing,
     Missing,
     Notice,
     Plot,
     Refusal,
     Stacks,
+    Stands,
     States,
     Text,
 )
@@ -57,6 +59,11 @@ def _objects(event: Event) -> list[dict[str, Any]]:
             ]
         case Stacks():
             return [*_stack_objects(event), *(_single(Missing(ranks, why)) for ranks, why in event.tree.failed)]
+        case Stands():
+            return [_object(one.ranks, "px_state", one.place, source=one.source, state=one.word) for one in event.rows]
+        case Listing():
+            rows = [list(row) for row in event.rows]
+            return [_object(event.ranks, "px_listing", event.title, rows=rows, marked=event.marked)]
         case _:
             return [_single(event)]
 

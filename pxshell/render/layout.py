@@ -14,12 +14,14 @@ from pxshell.render.events import (
     Cut,
     Event,
     Failure,
+    Listing,
     Missing,
     Notice,
     Plot,
     Progress,
     Refusal,
     Stacks,
+    Stands,
     States,
     Text,
 )
@@ -27,6 +29,7 @@ from pxshell.render.grouping import by_majority, odd_of, shown_and_rest
 from pxshell.render.lines import Line, Span, Style, beside, label_of, mark_for
 from pxshell.render.numbers import spread_of
 from pxshell.render.stackdrawing import stack_lines
+from pxshell.render.standing import listing_lines, stands_lines
 from pxshell.render.textplot import plot_lines
 from pxshell.render.widths import width_of
 
@@ -62,6 +65,14 @@ class Layout:
                 return self._cell(event)
             case States():
                 return self._states(event)
+            case Comparison() | Plot() | Stacks() | Stands() | Listing():
+                return self._picture(event)
+            case _:
+                return [_line_of(event)]
+
+    def _picture(self, event: Comparison | Plot | Stacks | Stands | Listing) -> list[Line]:
+        """Return the lines of what a module of its own draws."""
+        match event:
             case Comparison():
                 labels = [group.ranks for group in shown_groups(event)]
                 return comparison_lines(event, self._column(labels), self._columns)
@@ -69,8 +80,10 @@ class Layout:
                 return plot_lines(event, self._columns)
             case Stacks():
                 return self._stacks(event)
-            case _:
-                return [_line_of(event)]
+            case Stands():
+                return stands_lines(event, self._column(one.ranks for one in event.rows), self._columns)
+            case Listing():
+                return listing_lines(event, self._columns)
 
     def _column(self, groups: Iterable[RankSet]) -> int:
         """Return where texts begin, so that those of these groups stand in one column."""

@@ -42,6 +42,8 @@ class Desk:
         self.sync_expression = "EXPR"
         #: The last cells, by the id of their request: code and targets.
         self.cells: OrderedDict[str, tuple[str, RankSet]] = OrderedDict()
+        #: Pauses whose coming the face's thread waits for and will tell itself.
+        self.awaited: set[str] = set()
         self._lock = threading.RLock()
 
     @property

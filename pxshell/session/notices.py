@@ -115,7 +115,7 @@ class Notices:
             self._liveness[rank] = state.liveness
         if changed:
             self._say_liveness(changed, state)
-        if state.activity is Activity.PAUSED and state.reason not in {"", "request", "sync"}:
+        if state.is_alive and state.activity is Activity.PAUSED and state.reason not in {"", "request", "sync"}:
             self._say_pause(message.ranks, state)
 
     def _say_liveness(self, ranks: RankSet, state: RankState) -> None:
@@ -137,6 +137,8 @@ class Notices:
         if not new:
             return
         self._told_pauses = {one for one in self._told_pauses if one[0] == state.pause} | {(state.pause, new)}
+        if state.pause in self._desk.awaited:
+            return
         self._desk.say(f"{new} paused at {place_text(state)} ({state.reason})", ranks=new)
         self._limits.ask(new)
 

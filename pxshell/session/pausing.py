@@ -237,7 +237,8 @@ class Pausing:
     def _pauses(self, ranks: RankSet) -> dict[str, RankSet]:
         pauses: dict[str, RankSet] = {}
         for who, state in self._desk.client.states.among(ranks):
-            if state.is_alive and state.activity in _HELD_BY_PAUSE:
+            is_stepping = state.activity is Activity.BUSY and bool(state.pause)
+            if state.is_alive and (state.activity in _HELD_BY_PAUSE or is_stepping):
                 pauses[state.pause] = pauses.get(state.pause, EMPTY) | who
         return pauses
 

@@ -33,7 +33,8 @@ def prompt_text(client: ClientPort, focus: RankSet) -> str:
 def _prompt_word(state: RankState) -> str:
     word = state_word(state)
     if word in {"paused", "debugging"} and state.file:
-        return place_text(state).partition(" in ")[0]
+        place = place_text(state).partition(" in ")[0]
+        return f"{place} up {state.depth}" if state.depth else place
     # A cell of ours that was left running shows; an idle rank is what one expects.
     return "" if word == "idle" else word
 

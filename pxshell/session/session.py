@@ -18,6 +18,7 @@ from pxshell.session.cells import CellOutcome, Cells
 from pxshell.session.comparing import Comparing, Side
 from pxshell.session.config import Config
 from pxshell.session.data import Data
+from pxshell.session.debugger import Debugger
 from pxshell.session.desk import Desk
 from pxshell.session.history import History, PastCell, PastResult
 from pxshell.session.limits import Limits
@@ -27,7 +28,7 @@ from pxshell.session.pausing import PauseOutcome, Pausing
 from pxshell.session.plotting import Plotting
 from pxshell.session.ports import ClientPort
 from pxshell.session.prompt import prompt_text, states_of, toolbar_text
-from pxshell.session.signals import send_signal
+from pxshell.session.signals import escalate, send_signal
 from pxshell.session.stacks import StackLooking
 from pxshell.session.watchdog import Watchdog
 from pxshell.session.whereabouts import whereabouts
@@ -64,6 +65,8 @@ class Session:
         self._looking = Looking(self._desk)
         self._comparing = Comparing(self._desk)
         self._plotting = Plotting(self._desk)
+        #: `%pxdebug`: stacks, steps and breakpoints of ranks.
+        self.debugger = Debugger(self._desk, self._pausing)
         self._history = History(self._desk)
         self._notices = Notices(self._desk, self._asks, self._limits)
         self._stacks = StackLooking(self._desk)
@@ -275,8 +278,20 @@ class Session:
             self._watchdog = Watchdog(self._desk)
             self._watchdog.start()
 
+    def escalate(self, ranks: RankSet | None = None, *, seconds: float = 5.0, yes: bool = False) -> RankSet:
+        """Send INT, then TERM, then KILL to those that have not ended, each after so many seconds; returns who is done.
+
+        A rank that INT has made idle is left alone.
+
+        Raises:
+            UsageError: it would end an MPI job of which only a part is addressed, without `yes`.
+        """
+        self.start_script()
+        return escalate(self._desk, self.focus if ranks is None else ranks, seconds, yes=yes)
+
     def restart(self) -> RankSet:
         """Start all ranks anew: same numbers, next epoch; focus and names stay."""
+        self.debugger.forget()
         self.start_script()
         return self._looking.restart()
 

@@ -11,6 +11,7 @@ Keys:
   Ctrl-C      interrupts the cell; twice leaves it running. With nothing typed it pauses a running script
   Ctrl-D      leaves: the cluster is stopped, or runs on
   F5, Alt-r   resume
+  F10, Alt-n  next;  F11, Alt-s  step;  Shift-F11, Alt-o  finish
   Tab         completes on the ranks' objects
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from prompt_toolkit.application.current import get_app
@@ -10,6 +11,15 @@ from prompt_toolkit.filters import Condition, has_focus
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 __all__ = ["Submitter", "add_keys"]
+
+
+#: A magic, and the keys that type it. Terminals send Shift-F11 as F23.
+_DEBUGGER = (
+    ("%pxsignal resume", ("f5",), ("escape", "r")),
+    ("%pxdebug next", ("f10",), ("escape", "n")),
+    ("%pxdebug step", ("f11",), ("escape", "s")),
+    ("%pxdebug finish", ("f23",), ("escape", "o")),
+)
 
 
 class Submitter(Protocol):
@@ -23,7 +33,11 @@ class Submitter(Protocol):
 
 
 def add_keys(bindings: KeyBindings, shell: Submitter) -> None:
-    """Add F5 (Alt-r), which resumes, and Ctrl-C on an empty line, which pauses a running script."""
+    """Add Ctrl-C on an empty line, which pauses a running script, and the keys of the debugger.
+
+    F5 (Alt-r) resumes; F10 (Alt-n) is next, F11 (Alt-s) step, Shift-F11 (Alt-o) finish, for terminals that keep some
+    of these for themselves.
+    """
 
     def submit(event: KeyPressEvent, command: str) -> None:
         # What was being typed comes back with the next prompt.
@@ -35,12 +49,13 @@ def add_keys(bindings: KeyBindings, shell: Submitter) -> None:
     def pause(event: KeyPressEvent) -> None:
         submit(event, "%pxsignal pause")
 
-    def resume(event: KeyPressEvent) -> None:
-        submit(event, "%pxsignal resume")
+    def types(command: str) -> Callable[[KeyPressEvent], None]:
+        return lambda event: submit(event, command)
 
     is_line_focused = has_focus(DEFAULT_BUFFER)
     has_nothing_typed = Condition(lambda: not get_app().current_buffer.text)
     can_pause = is_line_focused & has_nothing_typed & Condition(shell.is_script_running)
     bindings.add("c-c", filter=can_pause)(pause)
-    bindings.add("f5", filter=is_line_focused)(resume)
-    bindings.add("escape", "r", filter=is_line_focused)(resume)
+    for command, *keys in _DEBUGGER:
+        for key in keys:
+            bindings.add(*key, filter=is_line_focused)(types(command))

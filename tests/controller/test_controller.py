@@ -303,3 +303,22 @@ def test_a_restart_reaches_the_node_of_ranks_that_have_all_ended() -> None:
         assert [str(message.ranks) for message in world.server.to(client, "px_missing")] == ["2"]
 
     run(check)
+
+
+def test_ranks_that_start_later_get_the_breakpoints_that_were_set_for_them() -> None:
+    """They are there before user code starts; watches, which belong to a frame, are not kept."""
+
+    def check(world: World) -> None:
+        world.node(0, 1)
+        client = world.peer(Role.OPERATOR)
+        world.says(client, "px_break_request", {"number": 1, "file": "sim.py", "line": 3}, RankSet([1, 2]))
+        world.says(client, "px_break_request", {"number": 2, "function": "f"}, RankSet(range(4)))
+        world.says(client, "px_break_request", {"number": 3, "watch": "x"}, RankSet(range(4)))
+        world.says(client, "px_clear_request", {"numbers": [2]}, RankSet(range(4)))
+        later = world.node(2, 3)
+        told = world.server.to(later, "px_breakpoints")
+        assert [(str(one.ranks), [b["number"] for b in one.data()["breaks"]]) for one in told] == [("2", [1])]
+        world.says(client, "px_clear_request", {"numbers": []}, RankSet(range(4)))
+        assert world.server.to(world.node(1), "px_breakpoints") == []
+
+    run(check)

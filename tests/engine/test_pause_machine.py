@@ -21,10 +21,14 @@ from pxshell.engine.pause_states import (
     Paused,
     PauseState,
     Resumed,
+    ResumeOutcome,
+    Running,
+    Stale,
     Step,
     next_state,
 )
 from pxshell.engine.paused_frame import PausedFrame
+from pxshell.engine.step_rules import StepKind, make_rule
 from pxshell.engine.sync import SyncCondition
 
 PLACE = Place("sim.py", 3, "main")
@@ -181,3 +185,90 @@ def test_an_engine_without_a_script_has_nothing_to_wait_for(told):
     machine = PauseMachine(told.append, strict=True)
     machine.take(PauseRequest("p"), None, 1.0)
     assert told == [Idle("p")]
+
+
+# Steps.
+
+
+def stepping(machine, told):
+    """Return a machine whose main thread is on its way to the end of the step s, from the pause p."""
+    paused = handle("p")
+    assert machine.enter(paused, None)
+    request = PauseRequest("s", rule=make_rule(StepKind.STEP), start="p")
+    assert not machine.take(request, None, 10.0)
+    assert paused.is_released
+    assert machine.following is request
+    assert machine.leave(paused, 10.0)
+    assert machine.arm(request, None, 10.0)
+    told.clear()
+    return request
+
+
+def look(machine, now, position):
+    machine.on_time(now, lambda: pytest.fail("a step is not interrupted"), lambda: PLACE, lambda: position)
+
+
+def test_a_step_follows_the_pause_that_it_starts_from(machine, told):
+    """Under its own id, so that what was meant for the old place is stale."""
+    request = stepping(machine, told)
+    assert machine.enter(handle("s"), request)
+    assert [type(one) for one in told] == [Paused]
+    assert machine.resume("p") is ResumeOutcome.STALE
+
+
+def test_a_step_whose_main_thread_waits_in_c_is_held_and_falls_with_a_resume(machine, told):
+    """P3: it is answered in time; and it is not interrupted, for not every MPI begins its call anew."""
+    stepping(machine, told)
+    look(machine, 10.0 + PATIENCE, 7)
+    assert not told
+    look(machine, 11.0, 7)
+    assert told == [Held("s", PLACE)]
+    look(machine, 20.0, 7)
+    assert told == [Held("s", PLACE)]
+    assert machine.resume("s") is ResumeOutcome.CANCELLED
+    assert (machine.state, machine.deadline) == (PauseState.RUNNING, None)
+
+
+def test_a_step_that_takes_long_is_told_and_looked_at_less_and_less_often(machine, told):
+    stepping(machine, told)
+    due = []
+    for position in range(9):
+        due.append(machine.deadline)
+        look(machine, machine.deadline, position)
+    assert told[0] == Running("s", PLACE)
+    gaps = [after - before for before, after in itertools.pairwise(due)]
+    assert gaps == sorted(gaps)
+    assert max(gaps) <= 2.0
+
+
+def test_a_held_step_that_moves_again_is_told(machine, told):
+    stepping(machine, told)
+    look(machine, 11.0, 1)
+    look(machine, 12.0, 1)
+    look(machine, 13.0, 2)
+    assert [type(one) for one in told] == [Held, Armed]
+    assert machine.state is PauseState.ARMED
+
+
+def test_a_step_from_a_pause_that_is_not_there_is_stale_and_changes_nothing(machine, told):
+    """P10: of another pause, of one that is being left, of none."""
+    for start in ("q", "p"):
+        step = PauseRequest("s", rule=make_rule(StepKind.STEP), start=start)
+        assert not machine.take(step, None, 10.0)
+        assert told.pop() == Stale("s")
+    paused = handle("p")
+    machine.enter(paused, None)
+    machine.resume("p")
+    told.clear()
+    assert not machine.take(PauseRequest("s", rule=make_rule(StepKind.STEP), start="p"), None, 10.0)
+    assert told == [Stale("s")]
+    assert not machine.leave(paused, 10.0)
+
+
+def test_a_breakpoint_on_the_way_ends_the_step(machine, told):
+    """The stop has the id of the step, which whoever asked for it waits for."""
+    stepping(machine, told)
+    paused = handle("b1")
+    assert machine.enter(paused, None)
+    assert paused.pause_id == "s"
+    assert [one.pause_id for one in told] == ["s"]

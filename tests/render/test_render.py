@@ -14,10 +14,13 @@ from pxshell.render import (
     CellAnswers,
     Cut,
     Failure,
+    Listing,
     Missing,
     Notice,
     Progress,
     Refusal,
+    Stand,
+    Stands,
     States,
     Text,
     renderer_for,
@@ -276,3 +279,37 @@ def test_the_majority_is_more_than_half_or_nobody(said):
     everyone = RankSet.span(0, len(said))
     has_majority = 2 * len(largest.ranks) > len(said)
     assert odd_of(CellAnswers(1, tuple(answers))) == (everyone - largest.ranks if has_majority else EMPTY)
+
+
+# Where ranks stand.
+
+
+def test_places_stand_in_columns_the_majority_first_and_the_odd_marked():
+    """P4: an odd rank is never hidden."""
+    rows = Stand(ranks("3"), "sim.py:9", "y = 2"), Stand(ranks("0-2"), "sim.py:88 in main", "x = 1")
+    assert plain(Stands(rows)) == (
+        "[0-2]  sim.py:88 in main  x = 1\n"
+        "[3]    sim.py:9           y = 2                           ◀ differs\n"
+    )  # fmt: skip
+    said = [json.loads(line) for line in to_json(Stands(rows)).splitlines()]
+    assert said[0] == {"ranks": "3", "type": "px_state", "text": "sim.py:9", "source": "y = 2", "state": ""}
+
+
+def test_a_rank_that_does_not_stand_is_told_with_a_word():
+    rows = Stand(ranks("0"), "sim.py:8", "x", "waits in C"), Stand(ranks("1"), "", word="the program has ended")
+    assert plain(Stands(rows)) == "[0]    waits in C: sim.py:8   x\n[1]    the program has ended\n"
+
+
+def test_a_place_that_is_too_long_is_cut():
+    line = plain(Stands((Stand(ranks("0-3"), "sim.py:8", "x" * 200),)))
+    assert width_of(line.rstrip("\n")) <= 80
+    assert line.endswith(" …\n")
+
+
+def test_a_listing_marks_its_row():
+    listing = Listing(ranks("0-3"), "sim.py:9 in f", (("8", "a = 1"), ("9", "    b = 2"), ("10", "")), 1)
+    assert plain(listing) == "[0-3]  sim.py:9 in f\n  8   a = 1\n▸ 9       b = 2\n  10\n"
+    assert json.loads(to_json(listing)) == {
+        "ranks": "0-3", "type": "px_listing", "text": "sim.py:9 in f",
+        "rows": [["8", "a = 1"], ["9", "    b = 2"], ["10", ""]], "marked": 1,
+    }  # fmt: skip

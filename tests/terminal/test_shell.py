@@ -7,7 +7,7 @@ import pytest
 from pxshell.ranks import RankSet
 from pxshell.session.routing import HERE
 from pxshell.terminal.app import run_terminal
-from pxshell.testing.scripted import Said, ScriptedClient
+from pxshell.testing.scripted import Said, ScriptedClient, replies
 from pxshell.testing.waiting import wait_until
 
 F5, CTRL_C, CTRL_D, TAB, UP = "\x1b[15~", "\x03", "\x04", "\t", "\x1b[A"
@@ -234,6 +234,33 @@ def test_ctrl_c_on_an_empty_line_pauses_a_running_script(work, running):
 def test_ctrl_c_with_text_clears_it(work, running):
     work(running, "?running>", "half", "?running> half", CTRL_C, "?running> \n", CTRL_D, "?[D/s]", "d\r")
     assert not running.asked_for("px_pause_request")
+
+
+@pytest.mark.parametrize(
+    ("keys", "kind"),
+    [
+        ("\x1b[21~", "next"),
+        ("\x1bn", "next"),
+        ("\x1b[23~", "step"),
+        ("\x1bs", "step"),
+        ("\x1b[23;2~", "finish"),
+        ("\x1bo", "finish"),
+    ],
+)
+def test_keys_step_and_keep_what_is_typed(work, running, keys, kind):
+    """F10, F11, Shift-F11, and the Alt keys for terminals that take those."""
+    running.set_state("0-3", **PAUSED)
+
+    def step(asked):
+        stop = {**PAUSED, "pause": asked.content["pause"], "line": 88, "reason": "step"}
+        running.set_state("0-3", **stop)
+        yield Said("px_step_reply", {"outcome": "paused"})
+
+    running.on("px_step_request", step)
+    running.on("px_source_request", replies("px_source_reply", (None, {"status": "error", "why": "no file"})))
+    stepped = lambda: wait_until(lambda: running.asked_for("px_step_request"), 15, "the step")  # noqa: E731
+    work(running, "?sim.py:87> ", "u.max", keys, stepped, "?sim.py:88> u.max", CTRL_C, CTRL_D, "?[D/s]", "d\r")
+    assert [one.content["kind"] for one in running.asked_for("px_step_request")] == [kind]
 
 
 def test_f5_resumes_and_keeps_what_is_typed(work, running):
