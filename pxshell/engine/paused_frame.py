@@ -1,4 +1,4 @@
-"""The handle of one pause: the stopped frame, its namespace, and how the one who serves learns that it ends."""
+"""The handle of one pause: the stopped stack, its namespace, and how the one who serves learns that it ends."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
+from pxshell.engine.frame_stack import FrameStack
 from pxshell.engine.frames import Place
 from pxshell.engine.namespace import FrameNamespace
 
@@ -17,20 +18,34 @@ class PausedFrame:
 
     The main thread makes it and serves it; any thread may read it and wait for its end. After the end it holds nothing
     of the program.
+
+    Args:
+        pause_id: Changes with each stop.
+        frame: The innermost user frame.
+        place: Where that stands.
+        reason: `pause`, `breakpoint`, ...
+        sync_value: Value of the expression that a synchronised pause waited for.
+        stack: What stands, if it is not what lies under the frame: that of a traceback.
     """
 
     def __init__(
-        self, pause_id: str, frame: FrameType, place: Place, reason: str, sync_value: float | None = None
+        self,
+        pause_id: str,
+        frame: FrameType,
+        place: Place,
+        reason: str,
+        sync_value: float | None = None,
+        stack: FrameStack | None = None,
     ) -> None:
         self.pause_id = pause_id
         self.place = place
         self.reason = reason
         self.sync_value = sync_value
         self._frame: FrameType | None = frame
-        self._namespace: FrameNamespace | None = None
+        self._stack = stack
         self._released = threading.Event()
         self._callbacks: list[Callable[[], None]] = []
-        self._lock = threading.Lock()  # guards the namespace's making and the callbacks; never held while calling
+        self._lock = threading.Lock()  # guards the stack's making and the callbacks; never held while calling
 
     @property
     def frame(self) -> FrameType:
@@ -40,13 +55,18 @@ class PausedFrame:
         return self._frame
 
     @property
-    def namespace(self) -> FrameNamespace:
-        """The namespace of cells in this frame, made with the first question."""
+    def stack(self) -> FrameStack:
+        """The frames that stand, and the selected one, made with the first question."""
         frame = self.frame
         with self._lock:
-            if self._namespace is None:
-                self._namespace = FrameNamespace(frame)
-            return self._namespace
+            if self._stack is None:
+                self._stack = FrameStack.from_frame(frame)
+            return self._stack
+
+    @property
+    def namespace(self) -> FrameNamespace:
+        """The namespace of cells in the selected frame, made with the first question."""
+        return self.stack.namespace
 
     @property
     def is_released(self) -> bool:
@@ -79,6 +99,6 @@ class PausedFrame:
     def close(self) -> None:
         """Let the program's objects go. The pauser's."""
         self._frame = None
-        if self._namespace is not None:
-            self._namespace.close()
-        self._namespace = None
+        if self._stack is not None:
+            self._stack.close()
+        self._stack = None
