@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 _REMEMBERED = 1000
 _WORK = frozenset(
     {"execute_request", "px_push_request", "px_pull_request", "px_apply_request", "comm_info_request"}
-) | {"px_survey_request"}
+) | {"px_survey_request", "px_post_request"}
 #: What calls the user's code, and so may wait for ever: not in this thread.
 _ASIDE = frozenset({"px_probe_request", "complete_request", "inspect_request"})
 _ALL_WAIT = "the expressions that were evaluated at the side before have not ended"
@@ -51,7 +51,8 @@ class Control:
         work: What waits for the main thread.
         runner: Asked for its shell and its questions.
         interrupts: Which cell may be interrupted.
-        attended: Told how many clients there are, how many of them only watch, and whether one stays.
+        attended: Told how many clients there are, how many of them only watch, whether one stays when a script ends,
+            and whether one holds what has failed.
         started: Called when user code may start.
         stopped: Called when this process is asked to end.
     """
@@ -67,7 +68,7 @@ class Control:
         work: Work,
         runner: Runner,
         interrupts: Interrupts,
-        attended: Callable[[int, int, bool], None],
+        attended: Callable[[int, int, bool, bool], None],
         started: Callable[[], None],
         stopped: Callable[[], None],
     ) -> None:
@@ -305,7 +306,8 @@ class Control:
 
     def _attendance(self, message: Message, request: Request) -> None:
         content = message.data()
-        self._attended(int(content["clients"]), int(content.get("watching", 0)), bool(content["stay"]))
+        watching, holds = int(content.get("watching", 0)), bool(content.get("hold"))
+        self._attended(int(content["clients"]), watching, bool(content["stay"]), holds)
 
     def _stop(self, message: Message, request: Request) -> None:
         self._stopped()

@@ -1,9 +1,9 @@
 """The pauser: stops the main thread in user code, serves there, and lets it go on as if nothing had been.
 
 Who runs what. `request`, `resume`, `cancel`, `tick` and the properties are for any thread (the control thread of an
-engine). `breakpoint_here`, `install_signal` and `close` are for the main thread; `expect_user_code`, `begin_user_code`
-and `end_user_code` for it or who stands in for it. Private methods whose comment says so are entered by the interpreter
-in the main thread, between any two bytecodes.
+engine). `breakpoint_here`, `stop_after`, `install_signal` and `close` are for the main thread; `expect_user_code`,
+`begin_user_code` and `end_user_code` for it or who stands in for it. Private methods whose comment says so are entered
+by the interpreter in the main thread, between any two bytecodes.
 
 One lock guards the state. The main thread marks that it is inside before it takes the lock, because a pending call or a
 signal may interrupt it there; such a visitor goes away and is called again. `on_event` and release callbacks run with
@@ -29,6 +29,7 @@ from pxshell.engine.frames import innermost_user_frame, is_own_code, is_user_cod
 from pxshell.engine.pause_machine import PATIENCE, PauseMachine, PauseRequest
 from pxshell.engine.pause_states import PauseEvent, PauseState, ResumeOutcome
 from pxshell.engine.paused_frame import PausedFrame
+from pxshell.engine.postmortem import Failure
 from pxshell.engine.stacks import running_frame, user_place
 from pxshell.engine.sync import Probe, SyncCondition, probe
 
@@ -175,6 +176,10 @@ class Pauser:
         if threading.get_ident() != self._main or user_frame is None:
             return False
         return self._pause(PausedFrame(pause_id, user_frame, place_of(user_frame), reason), None)
+
+    def stop_after(self, failure: Failure, pause_id: str) -> bool:
+        """Stop in the frames that an exception has ended; returns, after the pause, whether there was one."""
+        return self._pause(PausedFrame.after(failure, pause_id), None)
 
     def install_signal(self) -> None:
         """Handle the signal now, not with the first request, which a thread that waits in C by then does not notice."""

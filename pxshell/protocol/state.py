@@ -30,6 +30,7 @@ class Activity(StrEnum):
     PAUSED = "paused"
     #: Asked to pause, but waiting in C: it stands where it is, and its pending pause falls with the resume.
     HELD = "held"
+    #: An exception has ended its code, and its frames are kept; with the resume the exception goes on.
     FAILED = "failed"
     DEBUGGING = "debugging"
     ENDED = "ended"
@@ -54,7 +55,6 @@ class ActivityEvent(StrEnum):
     HOLD = "hold"
     RESUME = "resume"
     FAIL = "fail"
-    RELEASE = "release"
     ATTACH = "attach"
     EXIT = "exit"
 
@@ -83,7 +83,7 @@ TRANSITIONS: dict[tuple[Activity, ActivityEvent], Activity] = {
     (_A.HELD, _E.RESUME): _A.BUSY,
     (_A.HELD, _E.END): _A.IDLE,
     (_A.HELD, _E.FAIL): _A.FAILED,
-    (_A.FAILED, _E.RELEASE): _A.IDLE,
+    (_A.FAILED, _E.RESUME): _A.BUSY,
     (_A.IDLE, _E.ATTACH): _A.DEBUGGING,
     (_A.BUSY, _E.ATTACH): _A.DEBUGGING,
     (_A.PAUSED, _E.ATTACH): _A.DEBUGGING,
@@ -127,7 +127,7 @@ class RankState:
     function: str = ""
     #: Value of the expression that a synchronised pause waited for.
     value: int | float | None = None
-    #: Why it is paused: "request", "sync", "breakpoint".
+    #: Why it is paused: "request", "sync", "breakpoint"; of a failed rank "exception".
     reason: str = ""
     #: Exit status of an ended or dead process, or the negative number of the signal; None while unknown.
     exit: int | None = None

@@ -76,7 +76,7 @@ def _up(lane: Lane, fold: Fold, *names: str) -> list[MessageType]:
 _ROWS = [
     # Work, down: what runs in the main thread, in the one order that the controller gives.
     *_down(_W, "execute_request", "px_apply_request", "px_push_request", "px_pull_request"),
-    *_down(_W, "px_survey_request", "comm_info_request"),
+    *_down(_W, "px_survey_request", "comm_info_request", "px_post_request"),
     # Node to engine, with the write ends of the rank's two output pipes as descriptors.
     *_down(_W, "px_output", needs=Role.NODE),
     # Comms speak both ways and belong to one rank each.
@@ -84,7 +84,7 @@ _ROWS = [
     # Work, up.
     *_up(_W, Fold.LINES, "stream"),
     *_up(_W, Fold.DIGEST, "display_data", "update_display_data", "execute_result", "error", "clear_output"),
-    *_up(_W, Fold.DIGEST, "execute_reply", "px_push_reply", "px_survey_reply", "px_place"),
+    *_up(_W, Fold.DIGEST, "execute_reply", "px_push_reply", "px_survey_reply", "px_post_reply", "px_place"),
     *_up(_W, Fold.NEVER, "px_apply_reply", "px_pull_reply", "comm_info_reply", "input_request", "px_cut"),
     # Control, down.
     *_down(_C, "px_pause_request", "px_resume_request", "px_signal_request", "interrupt_request", "input_reply"),
