@@ -79,7 +79,7 @@ class ControlMagics(Magics):
     @line_magic
     @says_errors
     def pxconfig(self, line: str) -> None:
-        """Show or change settings: %pxconfig [--mute --no-mute --block --noblock --timeout S --targets RANKS ...]."""
+        """Show or change settings: %pxconfig [--mute --no-mute --hold on|off --block --noblock --timeout S ...]."""
         session = self.holder.session
         options, rest = leading(line, CONFIG)
         if rest.strip():
@@ -88,6 +88,8 @@ class ControlMagics(Magics):
         if "targets" in options:
             session.set_focus(options.pop("targets"))
         options.pop("signal", None)
+        if "hold" in options:
+            session.hold(on=options.pop("hold"))
         for key, value in options.items():
             setattr(session.config, key, value)
         if not line.strip():

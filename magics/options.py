@@ -19,6 +19,7 @@ __all__ = [
     "RESULT",
     "SIGNAL",
     "STACKS",
+    "VERB",
     "Option",
     "around",
     "leading",
@@ -77,6 +78,12 @@ def _interrupt(text: str) -> str:
     return text
 
 
+def _on_or_off(text: str) -> bool:
+    if text not in {"on", "off"}:
+        raise UsageError(f"{text!r} is neither on nor off")
+    return text == "on"
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """What a word stands for: a value of `key`, or the next word read by `read`."""
@@ -124,6 +131,7 @@ CONFIG: Table = {
     "--mute": Option("mute"),
     "--no-mute": Option("mute", value=False),
     "--watchdog": Option("watchdog", read=_seconds),
+    "--hold": Option("hold", read=_on_or_off),
 }
 SIGNAL: Table = {**_TARGETS, "--yes": Option("yes"), "--timeout": Option("timeout", read=_seconds)}
 STACKS: Table = {
@@ -135,6 +143,7 @@ STACKS: Table = {
     "--timeout": Option("timeout", read=_seconds),
 }
 PUSH: Table = _TARGETS
+VERB: Table = _TARGETS
 PULL: Table = {**_TARGETS, **_OUT, "--peek": Option("peek")}
 _LOOKING = {**_TARGETS, "--peek": Option("peek")}
 DIFF: Table = {

@@ -15,6 +15,7 @@ from pxshell.render.events import Level, Text
 from pxshell.session.answers import event_of
 from pxshell.session.asks import Asks
 from pxshell.session.desk import Desk
+from pxshell.session.failed import FailureNotices, has_failed
 from pxshell.session.limits import Limits
 from pxshell.session.places import exit_text
 from pxshell.session.waiting import place_text
@@ -41,11 +42,13 @@ class Notices:
         self._gather = gather
         self._liveness: dict[int, Liveness] = {}
         self._told_pauses: set[tuple[str, RankSet]] = set()
+        self._failures = FailureNotices(desk)
         self._unsubscribe = desk.client.subscribe(self._take)
 
     def close(self) -> None:
         """Hear nothing more."""
         self._unsubscribe()
+        self._failures.close()
         with self._lock:
             timer, self._timer = self._timer, None
         if timer is not None:
@@ -115,6 +118,10 @@ class Notices:
             self._liveness[rank] = state.liveness
         if changed:
             self._say_liveness(changed, state)
+        if has_failed(state):
+            self._failures.heard(message.ranks, state)
+        elif state.activity is Activity.STARTING:
+            self._failures.forget(message.ranks)
         if state.activity is Activity.PAUSED and state.reason not in {"", "request", "sync"}:
             self._say_pause(message.ranks, state)
 
