@@ -214,7 +214,8 @@ class Controller:
         self._pending.begin(message, message.ranks)
         left = message.ranks
         for node, ranks in self._nodes.items():
-            part = left & ranks & self._pending.alive
+            # Of a rank that has died its node has the log.
+            part = left & (ranks if message.type == "px_log_request" else ranks & self._pending.alive)
             if part and self.server.send(node, message if part == message.ranks else message.with_ranks(part)):
                 left -= part
         self._say_missing(message, left)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         listens=False,
         script=script.title if script is not None else "",
     )
+    _survive_peers()
     claim()
     use_engine(engine)
     if script is not None:
@@ -45,6 +47,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     engine.start()
     watch_mpi(engine.placement, _say)
     return _be_a_rank(engine, script, is_held=is_held)
+
+
+def _survive_peers() -> None:
+    """Live on when Hydra tells of a dead peer by SIGUSR1, so that our node can ask where we are; then it ends us.
+
+    A handler that the program installs takes its place, as it would take the default's.
+    """
+    if os.environ.get("PXSHELL_SURVIVES") and signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
+        # Not SIG_IGN, which the program's children would inherit.
+        signal.signal(signal.SIGUSR1, lambda _number, _frame: None)
 
 
 def _log_to_stderr() -> None:

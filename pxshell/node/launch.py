@@ -26,6 +26,8 @@ class Command(msgspec.Struct, frozen=True):
     argv: list[str]
     ranks: str
     env: dict[str, str | None] = {}
+    #: A rank of it that dies takes the others along, and to end them is left to us.
+    ends_together: bool = False
 
 
 class LaunchFile(msgspec.Struct, frozen=True):
@@ -65,6 +67,7 @@ class StartedProcess:
         ended: Callable[[StartedProcess], None],
     ) -> None:
         self.ranks = RankSet.parse_folded(command.ranks)
+        self.ends_together = command.ends_together
         self.name = Path(command.argv[0]).name
         self._ended = ended
         env = {**environment, **{name: value for name, value in command.env.items() if value is not None}}
@@ -145,6 +148,10 @@ class Launch:
             if process.pid == pid:
                 return process.returncode
         return self._statuses.get(pid, otherwise)
+
+    def ends_together(self, rank: int) -> bool:
+        """Tell whether the death of this rank is that of its world, which we have to end."""
+        return any(process.ends_together and rank in process.ranks for process in self.processes)
 
     def send_signal(self, number: int) -> None:
         """Send a signal to every process that still runs."""

@@ -11,6 +11,7 @@ from pxshell.ranks import RankSet
 
 __all__ = [
     "TRANSITIONS",
+    "WORLD",
     "Activity",
     "ActivityEvent",
     "IllegalTransitionError",
@@ -19,6 +20,9 @@ __all__ = [
     "StateTable",
     "transition",
 ]
+
+#: The reason of a dead rank that was ended because another one had died: its place is where it stood then.
+WORLD = "world"
 
 
 class Activity(StrEnum):
@@ -121,13 +125,13 @@ class RankState:
     cell: str = ""
     #: Id of the pause that holds it, or "".
     pause: str = ""
-    #: Place of a paused, held or failed rank.
+    #: Place of a paused, held or failed rank, or of one that ended with its world.
     file: str = ""
     line: int = 0
     function: str = ""
     #: Value of the expression that a synchronised pause waited for.
     value: int | float | None = None
-    #: Why it is paused: "request", "sync", "breakpoint"; of a failed rank "exception".
+    #: Why it is paused: "request", "sync", "breakpoint"; of a failed rank "exception"; see also `WORLD`.
     reason: str = ""
     #: Exit status of an ended or dead process, or the negative number of the signal; None while unknown.
     exit: int | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pxshell.protocol.state import Activity, Liveness, RankState
+from pxshell.protocol.state import WORLD, Activity, Liveness, RankState
 from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.events import States
 from pxshell.session.answers import clean
@@ -63,7 +63,9 @@ def states_of(client: ClientPort) -> States:
 
 def _where(state: RankState) -> str:
     if not state.is_alive:
-        return exit_text(state)
+        return (
+            f"{exit_text(state)}, at {place_text(state)}" if state.file and state.reason == WORLD else exit_text(state)
+        )
     step = f", value {state.value}" if state.value is not None else ""
     why = f": {clean(state.why)}" if state.activity is Activity.FAILED else ""
     return f"{place_text(state)}{step}{why}" if state.file else state.why

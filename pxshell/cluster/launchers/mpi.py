@@ -21,6 +21,9 @@ from pxshell.rendezvous.directories import state_directory
 
 __all__ = ["MpiLauncher"]
 
+#: The variable that tells a rank that Hydra will send it SIGUSR1 when a peer has died, and that it has to live on.
+SURVIVES = "PXSHELL_SURVIVES"
+
 # With one of these the user says where ranks go; without, Hydra forks them here (it would ssh to the own host name).
 _HYDRA_PLACES = ("-launcher", "--launcher", "-bootstrap", "--bootstrap")
 
@@ -46,10 +49,15 @@ class MpiLauncher(Launcher):
         """One command: mpiexec with all ranks."""
         family = family_of(spec.facts["flavour"])
         fork = ("-launcher", "fork") if family == "hydra" and not _names_places(spec.launch_args) else ()
-        argv = (spec.facts["mpiexec"], "-n", str(spec.size), *fork, *spec.launch_args)
+        # Hydra kills the peers of a rank that dies within milliseconds: our node does it, after a last look at them.
+        ours = spec.facts["flavour"] == "mpich" and spec.size > 1
+        leave = ("-disable-auto-cleanup",) if ours else ()
+        argv = (spec.facts["mpiexec"], "-n", str(spec.size), *fork, *leave, *spec.launch_args)
         env = _open_mpi_env(spec) if family == "openmpi" else {}
+        env |= {SURVIVES: "1"} if ours else {}
         ranks = "0" if spec.size == 1 else f"0-{spec.size - 1}"
-        return [Command((*argv, *spec.program.engine_argv(hold=spec.hold)), env | spec.base_env(), ranks)]
+        command = (*argv, *spec.program.engine_argv(hold=spec.hold))
+        return [Command(command, env | spec.base_env(), ranks, ends_together=ours)]
 
 
 def _choose(spec: LaunchSpec, mpiexecs: Iterable[Mpiexec], library: Make) -> Mpiexec:

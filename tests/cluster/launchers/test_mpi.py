@@ -72,7 +72,9 @@ def test_one_mpiexec_starts_all_ranks(tmp_path, library):
     """One command, all ranks, forked here: no ssh."""
     path = put_mpiexec(tmp_path / "bin", "HYDRA build details: Version: 5.0.2")
     spec, (command,) = checked(make_spec(path.parent))
-    assert command.argv == (str(path), "-n", "4", "-launcher", "fork", sys.executable, "-m", "pxshell.engine")
+    engine = (sys.executable, "-m", "pxshell.engine")
+    assert command.argv == (str(path), "-n", "4", "-launcher", "fork", "-disable-auto-cleanup", *engine)
+    assert command.to_json()["ends_together"], "the node ends the world of a dead rank, after a last look"
     assert (command.ranks, spec.facts["mpi"]) == ("0-3", "MPICH 5.0.2")
 
 

@@ -1,0 +1,23 @@
+"""How a process has ended that somebody else has to reap, such as mpiexec: read from what is left of it until then."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["status_of_remains"]
+
+
+def status_of_remains(pid: int, proc: Path = Path("/proc")) -> int | None:
+    """Return the exit status of a process that has ended and is not reaped, or the negative number of its signal.
+
+    None when nothing is left of it, where there is no /proc, and when that is not ours to read. The kernel writes the
+    status as wait(2) has it into the last field of /proc/PID/stat (proc_pid_stat(5), field 52).
+    """
+    try:
+        text = (proc / str(pid) / "stat").read_text()
+    except OSError:
+        return None
+    # The name, in parentheses, may have blanks and parentheses in it.
+    fields = text.rpartition(")")[2].split()
+    return os.waitstatus_to_exitcode(int(fields[-1])) if fields[0] in "ZX" else None
