@@ -37,7 +37,7 @@ class ControlMagics(Magics):
     @line_magic
     @says_errors
     def pxsignal(self, line: str) -> None:
-        """Pause, resume or signal: %pxsignal pause [--sync EXPR] | resume | INT TERM USR1 ... [--yes] [-t RANKS]."""
+        """Pause, resume, free or signal: %pxsignal pause [--sync EXPR] | resume | abort | INT TERM ... [-t RANKS]."""
         session = self.holder.session
         what, _, rest = line.strip().partition(" ")
         before, sync_word, after = rest.partition("--sync")
@@ -53,10 +53,12 @@ class ControlMagics(Magics):
             session.pause(ranks, sync=expression or None, deadline=options.get("timeout"))
         elif what == "resume":
             session.resume(ranks)
+        elif what == "abort":
+            session.abort(ranks)
         elif what:
             session.signal(what, ranks, yes=bool(options.get("yes")))
         else:
-            raise UsageError("which? %pxsignal pause | resume | INT TERM KILL USR1 ...")
+            raise UsageError("which? %pxsignal pause | resume | abort | INT TERM KILL USR1 ...")
 
     @line_magic
     @says_errors

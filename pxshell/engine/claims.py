@@ -15,6 +15,7 @@ __all__ = ["claim", "is_child_of_a_rank"]
 _NOTE = "PXSHELL_CLAIMED"
 _OURS = (
     "PXSHELL_SURVIVES",
+    "PXSHELL_INTERRUPTIBLE",
     "PXSHELL_NODE",
     "PXSHELL_EPOCH",
     "PXSHELL_RANK",

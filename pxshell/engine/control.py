@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from pxshell.engine.aborting import Aborter
 from pxshell.engine.activity import ActivityReport
 from pxshell.engine.aside import Aside
 from pxshell.engine.error_text import text_of
@@ -35,7 +36,7 @@ _WORK = frozenset(
     {"execute_request", "px_push_request", "px_pull_request", "px_apply_request", "comm_info_request"}
 ) | {"px_survey_request", "px_post_request"}
 #: What calls the user's code, and so may wait for ever: not in this thread.
-_ASIDE = frozenset({"px_probe_request", "complete_request", "inspect_request"})
+_ASIDE = frozenset({"px_abort_request", "px_probe_request", "complete_request", "inspect_request"})
 _ALL_WAIT = "the expressions that were evaluated at the side before have not ended"
 
 
@@ -51,6 +52,7 @@ class Control:
         work: What waits for the main thread.
         runner: Asked for its shell and its questions.
         interrupts: Which cell may be interrupted.
+        aborter: Frees the main thread from calls of MPI.
         attended: Told how many clients there are, how many of them only watch, whether one stays when a script ends,
             and whether one holds what has failed.
         started: Called when user code may start.
@@ -68,6 +70,7 @@ class Control:
         work: Work,
         runner: Runner,
         interrupts: Interrupts,
+        aborter: Aborter,
         attended: Callable[[int, int, bool, bool], None],
         started: Callable[[], None],
         stopped: Callable[[], None],
@@ -79,6 +82,7 @@ class Control:
         self._work = work
         self._runner = runner
         self._interrupts = interrupts
+        self._aborter = aborter
         self._attended = attended
         self._started = started
         self._stopped = stopped
@@ -101,6 +105,7 @@ class Control:
             "complete_request": self._complete,
             "inspect_request": self._inspect,
             "interrupt_request": self._interrupt,
+            "px_abort_request": self._abort,
             "input_reply": self._input,
             "px_start_request": self._start,
             "px_attendance": self._attendance,
@@ -296,6 +301,9 @@ class Control:
 
     def _interrupt(self, message: Message, request: Request) -> dict[str, Any]:
         return {"outcome": self._interrupts.interrupt(str(message.data().get("cell") or ""))}
+
+    def _abort(self, message: Message, request: Request) -> dict[str, Any]:
+        return self._aborter.abort()
 
     def _input(self, message: Message, request: Request) -> None:
         self._runner.questions.answer(str(message.data()["value"]))

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
+from pxshell.engine.aborting import Aborter
 from pxshell.engine.activity import ActivityReport
 from pxshell.engine.arming import call_in_main
 from pxshell.engine.control import Control
@@ -85,6 +86,7 @@ class Engine:
         self.outbox = Outbox(placement.rank, f"e{placement.rank}-{os.getpid()}-", epoch, self._pipes, self._post)
         self.activity = ActivityReport(self._state_changed)
         self._interrupts = Interrupts(main_ident)
+        self._aborter = Aborter(main_ident)
         self.work = Work()
         self._stand_in = StandIn()
         self.runner = Runner(self.outbox, self._interrupts, self._answered, self._wait_for_room, self._stand_in)
@@ -98,6 +100,7 @@ class Engine:
             work=self.work,
             runner=self.runner,
             interrupts=self._interrupts,
+            aborter=self._aborter,
             attended=self._attended,
             started=self._started,
             stopped=self._stopped,
@@ -174,6 +177,14 @@ class Engine:
         self._has_operator = False
         self._io.abandon()
         self.outbox.close_in_child()
+
+    def make_interruptible(self) -> None:
+        """Let calls of MPI that wait be paused and given up; before the program imports mpi4py."""
+        from pxshell.engine.interruptible import make_interruptible
+        from pxshell.engine.patience import Patience
+
+        self._aborter.patience = Patience(self.pauser, threading.main_thread().ident or 0)
+        make_interruptible(self._aborter.patience)
 
     def wait_for_start(self) -> None:
         """Wait until a front end lets user code start."""

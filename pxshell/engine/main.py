@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         script=script.title if script is not None else "",
     )
     _survive_peers()
+    is_interruptible = _is_interruptible()
     claim()
     use_engine(engine)
     if script is not None:
@@ -46,7 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     atexit.register(engine.end)
     engine.start()
     watch_mpi(engine.placement, _say)
+    if is_interruptible:
+        engine.make_interruptible()
     return _be_a_rank(engine, script, is_held=is_held)
+
+
+def _is_interruptible() -> bool:
+    """Tell whether calls of MPI shall be such that they can be interrupted."""
+    return bool(os.environ.get("PXSHELL_INTERRUPTIBLE"))
 
 
 def _survive_peers() -> None:
@@ -94,12 +102,15 @@ def _run_unlaunched(script: Script | None) -> int:
         return 2
     if is_child_of_a_rank():
         return _run_plainly(script)
+    is_interruptible = _is_interruptible()
     try:
         engine = join_world(script.title)
     except PxshellError as error:
         cannot_join(error)
         return _run_plainly(script)
     watch_mpi(engine.placement, _say)
+    if is_interruptible:
+        engine.make_interruptible()
     return _run(engine, script)
 
 

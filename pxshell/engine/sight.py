@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any
 
+from pxshell.engine.aborting import begin_of
 from pxshell.engine.activity import ActivityReport
 from pxshell.engine.frames import is_own_code
 from pxshell.engine.moves import Moves
@@ -50,7 +51,7 @@ class Sight:
         still = self._moves.still(watch, frame) if watch else -1
         if content.get("brief"):
             return reply_of([], StackEnd(still=still))
-        end = StackEnd(note=_NOTES[activity]) if activity in _NOTES else wait_of(frame)
+        end = StackEnd(note=_NOTES[activity]) if activity in _NOTES else wait_of(begin_of(frame))
         return reply_of(_shown(frame, full=bool(content.get("full"))), replace(end, still=still))
 
     def _failed(self, *, full: bool) -> tuple[Frame, ...]:

@@ -28,7 +28,7 @@ from pxshell.session.pausing import PauseOutcome, Pausing
 from pxshell.session.plotting import Plotting
 from pxshell.session.ports import ClientPort
 from pxshell.session.prompt import prompt_text, states_of, toolbar_text
-from pxshell.session.signals import send_signal
+from pxshell.session.signals import abort_calls, send_signal
 from pxshell.session.stacks import StackLooking
 from pxshell.session.watchdog import Watchdog
 from pxshell.session.whereabouts import whereabouts
@@ -295,6 +295,13 @@ class Session:
         if self._watchdog is None:
             self._watchdog = Watchdog(self._desk)
             self._watchdog.start()
+
+    def abort(self, ranks: RankSet | None = None) -> RankSet:
+        """Free ranks from the calls of MPI that they wait in, without ending them; show how, and return those freed.
+
+        With interruptible communicators the call raises `CallAbortedError`; with ULFM its communicator is revoked.
+        """
+        return abort_calls(self._desk, self.focus if ranks is None else ranks)
 
     def restart(self) -> RankSet:
         """Start all ranks anew: same numbers, next epoch; focus and names stay."""
