@@ -36,7 +36,10 @@ _BEGINNINGS = (
     *("Isend", "Issend", "Irsend", "Ibsend", "Irecv", "isend", "issend", "ibsend", "irecv"),
     *(f"I{name.lower()}" for name in _COLLECTIVES),
 )
-_MAKERS = ("Create_cart", "Create_graph", "Create_dist_graph", "Create_dist_graph_adjacent")
+_MAKERS = (
+    *("Dup", "Dup_with_info", "Clone", "Split", "Split_type", "Create", "Create_group", "Sub"),
+    *("Create_cart", "Create_graph", "Create_dist_graph", "Create_dist_graph_adjacent"),
+)
 
 Method = Callable[..., Any]
 
@@ -304,7 +307,7 @@ def _receiving(plain: Any, patience: Patience, wait: Method) -> dict[str, Method
 
 
 def _keep_interruptible(made: Any, name: str, classes: dict[Any, Any]) -> None:
-    """Let a communicator with a topology be of ours too; mpi4py gives it a class of its own."""
+    """Let a communicator that is made from one of ours be of ours too; mpi4py gives it a class of its own."""
     make = getattr(made, name, None)
     if make is None:
         return
