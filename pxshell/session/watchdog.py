@@ -84,7 +84,7 @@ class Watchdog:
         now = self._clock()
         self._take(busy, now)
         last = max((since for since, _ in self._since.values()), default=now)
-        if now - last >= limit and self._told != busy and self._is_still(busy):
+        if now - last >= limit and self._told != busy and self._is_still(busy) and busy <= self._busy():
             self._told = busy
             self._speak(busy, now - last)
         owing = EMPTY

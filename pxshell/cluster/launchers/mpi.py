@@ -41,6 +41,8 @@ class MpiLauncher(Launcher):
         library = read_library(spec.program.interpreter, cache)
         mpiexec = _choose(spec, usable_mpiexecs(spec.environ, cache), library)
         facts = {"mpiexec": mpiexec.path, "flavour": mpiexec.make.flavour, "mpi": str(library)}
+        if _has_ulfm(mpiexec.make):
+            facts |= {"ulfm": "yes", "mpi": f"{library} with ULFM"}
         if os.geteuid() == 0:
             facts["root"] = "yes"
         return replace(spec, facts={**spec.facts, **facts})
@@ -52,6 +54,8 @@ class MpiLauncher(Launcher):
         # Hydra kills the peers of a rank that dies within milliseconds: our node does it, after a last look at them.
         ours = spec.facts["flavour"] == "mpich" and spec.size > 1
         leave = ("-disable-auto-cleanup",) if ours else ()
+        if "ulfm" in spec.facts and "--with-ft" not in spec.launch_args:
+            leave = ("--with-ft", "ulfm")  # the peers of a rank that dies live on, and are told
         argv = (spec.facts["mpiexec"], "-n", str(spec.size), *fork, *leave, *spec.launch_args)
         env = _open_mpi_env(spec) if family == "openmpi" else {}
         env |= {SURVIVES: "1"} if ours else {}
@@ -82,6 +86,11 @@ def _why_none(spec: LaunchSpec, others: list[Mpiexec], library: Make) -> str:
         firsts.setdefault(one.make, one.path)
     there = ", ".join(f"{path} ({make})" for make, path in firsts.items())
     return f"no mpiexec of {FLAVOURS[spec.flavour]} here; put it on PATH, or take one of these: {there}"
+
+
+def _has_ulfm(mpiexec: Make) -> bool:
+    """Tell whether ranks can outlive one of them (https://docs.open-mpi.org/en/v5.0.x/features/ulfm.html)."""
+    return mpiexec.flavour == "openmpi" and mpiexec.version.partition(".")[0] not in {"", "1", "2", "3", "4"}
 
 
 def _fits(mpiexec: Make, library: Make) -> bool:

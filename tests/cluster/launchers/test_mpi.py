@@ -181,7 +181,7 @@ def test_open_mpi_may_run_as_root_and_oversubscribed(tmp_path, library, monkeypa
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     path = put_mpiexec(tmp_path / "bin", "mpirun (Open MPI) 5.0.11")
     _, (command,) = checked(make_spec(path.parent))
-    assert command.argv[:4] == (str(path), "-n", "4", sys.executable)
+    assert command.argv[:6] == (str(path), "-n", "4", "--with-ft", "ulfm", sys.executable)
     assert command.env["OMPI_ALLOW_RUN_AS_ROOT"] == command.env["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] == "1"
     assert command.env["PRTE_MCA_rmaps_default_mapping_policy"] == ":oversubscribe"
     assert command.env["PRTE_MCA_hwloc_default_binding_policy"] == "none"
