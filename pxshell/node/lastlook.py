@@ -6,6 +6,7 @@ it to us (`Command.ends_together`), and the peers have a moment to say where the
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LastLook"]
 
+_EXIT_STRING = re.compile(r"EXIT STRING: .*\(signal (\d+)\)")
 #: Seconds that peers have to say where they stand.
 _PATIENCE = 0.3
 #: Seconds after which the launcher, which has no process left to wait for, is ended too.
@@ -63,6 +65,8 @@ class LastLook:
         self._waiting = RankSet(one.rank for one in peers)
         request = node.message("px_stacks_request", {"full": False}, self._waiting)
         self._request = request.id
+        # Told to leave the peers alone, Hydra still ends them in one of six cases, some 10 to 40 ms from now.
+        node.launch.hold_launcher(True)
         for one in peers:
             if one.peer is not None:
                 node.server.send(one.peer, request)
@@ -94,11 +98,26 @@ class LastLook:
                 facts["why"] += f", {stack.end.text}"
         return facts
 
+    def launcher_ended(self, status: int | None, said: str) -> None:
+        """The launcher has ended: it tells how the first rank did, if that was not known.
+
+        Args:
+            status: Its exit status, which Hydra makes that of the rank, or the number of its signal.
+            said: Its last words: `EXIT STRING: Segmentation fault (signal 11)`.
+        """
+        first = self._first
+        if not self.has_happened or first is None or first.state.exit is not None or not status:
+            return
+        killed = _EXIT_STRING.search(said)
+        first.remains = -int(killed[1]) if killed else status
+        self._node.report(first, exit=first.remains, why=end_line(first.remains))
+
     def _end(self, epoch: int) -> None:
         """Write down where the peers stood, and end them as their launcher would have."""
         first = self._first
         if self._is_over or epoch != self._epoch or first is None:
             return
+        self._node.launch.hold_launcher(False)
         if first.is_alive:  # it was the link alone
             self._first = None
             return

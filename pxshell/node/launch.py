@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from pxshell.node.remains import children_of
 from pxshell.node.watch import ProcessWatch
 from pxshell.ranks import RankSet
 from pxshell.transport.base import Reactor
@@ -152,6 +155,17 @@ class Launch:
     def ends_together(self, rank: int) -> bool:
         """Tell whether the death of this rank is that of its world, which we have to end."""
         return any(process.ends_together and rank in process.ranks for process in self.processes)
+
+    def hold_launcher(self, held: bool) -> None:
+        """Stop the launchers whose ranks end together, with the proxies that they have started; or let them go on.
+
+        The ranks are the proxies' children, and are not stopped.
+        """
+        number = signal.SIGSTOP if held else signal.SIGCONT
+        for process in self.processes:
+            for pid in [process.pid, *children_of(process.pid)] if process.ends_together else ():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
     def send_signal(self, number: int) -> None:
         """Send a signal to every process that still runs."""

@@ -126,6 +126,8 @@ class Node:
         if self._restarting or self._stopping:
             self.maybe_finish()
             return
+        if process.ends_together:
+            self.last_look.launcher_ended(process.returncode, self.launch.log_tail())
         came = RankSet(record.rank for record in self.engines if record.epoch == self.launch.epoch)
         status = status_text(process.returncode)
         if missing := process.ranks - came:

@@ -1,11 +1,11 @@
-"""How a process has ended that somebody else has to reap, such as mpiexec: read from what is left of it until then."""
+"""What /proc tells of processes: how one has ended that somebody else has to reap, and which children one has."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-__all__ = ["status_of_remains"]
+__all__ = ["children_of", "status_of_remains"]
 
 
 def status_of_remains(pid: int, proc: Path = Path("/proc")) -> int | None:
@@ -21,3 +21,11 @@ def status_of_remains(pid: int, proc: Path = Path("/proc")) -> int | None:
     # The name, in parentheses, may have blanks and parentheses in it.
     fields = text.rpartition(")")[2].split()
     return os.waitstatus_to_exitcode(int(fields[-1])) if fields[0] in "ZX" else None
+
+
+def children_of(pid: int, proc: Path = Path("/proc")) -> list[int]:
+    """Return the children that the main thread of a process has started; none where there is no /proc."""
+    try:
+        return [int(child) for child in (proc / str(pid) / "task" / str(pid) / "children").read_text().split()]
+    except OSError:
+        return []

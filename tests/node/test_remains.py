@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pxshell.node.remains import status_of_remains
+from pxshell.node.remains import children_of, status_of_remains
 from pxshell.testing.waiting import wait_until
 
 
@@ -37,3 +37,12 @@ def test_names_with_parentheses_are_no_trouble(tmp_path):
 
 def test_where_there_is_no_proc_nothing_is_known(tmp_path):
     assert status_of_remains(7, tmp_path) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+def test_children_are_known():
+    """The proxies of mpiexec, say."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert child.pid in children_of(os.getpid())
+        child.communicate(b"\n")
+    assert children_of(child.pid) == []
