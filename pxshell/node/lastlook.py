@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["LastLook"]
 
 _EXIT_STRING = re.compile(r"EXIT STRING: .*\(signal (\d+)\)")
+#: What Hydra ends with when it has lost its proxies; of the ranks it says nothing.
+_LAUNCHER_FAILED = 255
 #: Seconds that peers have to say where they stand.
 _PATIENCE = 0.3
 #: Seconds after which the launcher, which has no process left to wait for, is ended too.
@@ -106,9 +108,10 @@ class LastLook:
             said: Its last words: `EXIT STRING: Segmentation fault (signal 11)`.
         """
         first = self._first
-        if not self.has_happened or first is None or first.state.exit is not None or not status:
-            return
         killed = _EXIT_STRING.search(said)
+        is_known = killed is not None or status not in {None, 0, _LAUNCHER_FAILED}
+        if not self.has_happened or first is None or first.state.exit is not None or not is_known:
+            return
         first.remains = -int(killed[1]) if killed else status
         self._node.report(first, exit=first.remains, why=end_line(first.remains))
 

@@ -415,3 +415,30 @@ def test_a_rank_that_says_goodbye_takes_nobody_along(on_machine: Callable[..., N
         assert not any(m.type == "px_stacks_request" for m in peer.received)
 
     on_machine(check, WORLD)
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "exit_status"),
+    [
+        (11, "EXIT STRING: Segmentation fault (signal 11)", -signal.SIGSEGV),
+        (7, "BAD TERMINATION", 7),
+        (255, "", None),
+        (0, "", None),
+    ],
+)
+def test_how_the_first_rank_died_is_what_its_launcher_says_if_nobody_else_can(
+    on_machine: Callable[..., None], status: int, said: str, exit_status: int | None
+) -> None:
+    """P3: mpiexec may reap a rank before the node has looked at what is left of it."""
+
+    async def check(machine: Machine) -> None:
+        machine.node.start()
+        await machine.engine(0)
+        dies(machine, 0)
+        await machine.above.wait("px_state", lambda m: m.data()["liveness"] == "dead")
+        machine.node.last_look.launcher_ended(status, said)
+        record = machine.node.engines.of(0)
+        assert record is not None
+        assert record.state.exit == exit_status
+
+    on_machine(check, WORLD)

@@ -53,7 +53,7 @@ class MpiLauncher(Launcher):
         fork = ("-launcher", "fork") if family == "hydra" and not _names_places(spec.launch_args) else ()
         # Hydra kills the peers of a rank that dies within milliseconds: our node does it, after a last look at them.
         ours = spec.facts["flavour"] == "mpich" and spec.size > 1
-        leave = ("-disable-auto-cleanup",) if ours else ()
+        leave: tuple[str, ...] = ("-disable-auto-cleanup",) if ours else ()
         if "ulfm" in spec.facts and "--with-ft" not in spec.launch_args:
             leave = ("--with-ft", "ulfm")  # the peers of a rank that dies live on, and are told
         argv = (spec.facts["mpiexec"], "-n", str(spec.size), *fork, *leave, *spec.launch_args)
