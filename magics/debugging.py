@@ -8,6 +8,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 from pxshell.magics.holder import Holder, says_errors
 from pxshell.magics.postmortem import post
+from pxshell.magics.raising import break_on_raise
 from pxshell.magics.stacks import stacks_verb
 
 from pxshell.errors import UsageError
@@ -17,7 +18,7 @@ __all__ = ["DebugMagics", "Verb"]
 #: Does what the words after the verb say; raises `UsageError` when they cannot be read.
 Verb = Callable[[Holder, str], None]
 
-_VERBS: Mapping[str, Verb] = {"post": post, "stacks": stacks_verb}
+_VERBS: Mapping[str, Verb] = {"break": break_on_raise, "post": post, "stacks": stacks_verb}
 
 
 @magics_class

@@ -153,6 +153,7 @@ def finite(u):
         raise FloatingPointError(f"{bad} cells are no number")
     return u
 
+
 # For `%pxplot u`, and read by nothing else: where this rank's part of the field lies is in the variable `block`.
 __pxplot__ = {"u": "block"}
 

@@ -19,6 +19,7 @@ from pxshell.engine.outbox import Outbox, Request
 from pxshell.engine.pause_answers import PauseAnswers
 from pxshell.engine.pause_states import PauseEvent
 from pxshell.engine.pausing import Pauser
+from pxshell.engine.raising import RaiseWatch
 from pxshell.engine.running import Runner, error_content
 from pxshell.engine.sight import Sight
 from pxshell.engine.stacks import user_place
@@ -53,6 +54,7 @@ class Control:
         runner: Asked for its shell and its questions.
         interrupts: Which cell may be interrupted.
         aborter: Frees the main thread from calls of MPI.
+        raises: Stops it where it raises.
         attended: Told how many clients there are, how many of them only watch, whether one stays when a script ends,
             and whether one holds what has failed.
         started: Called when user code may start.
@@ -71,6 +73,7 @@ class Control:
         runner: Runner,
         interrupts: Interrupts,
         aborter: Aborter,
+        raises: RaiseWatch,
         attended: Callable[[int, int, bool, bool], None],
         started: Callable[[], None],
         stopped: Callable[[], None],
@@ -83,6 +86,7 @@ class Control:
         self._runner = runner
         self._interrupts = interrupts
         self._aborter = aborter
+        self._raises = raises
         self._attended = attended
         self._started = started
         self._stopped = stopped
@@ -106,6 +110,7 @@ class Control:
             "inspect_request": self._inspect,
             "interrupt_request": self._interrupt,
             "px_abort_request": self._abort,
+            "px_raise_request": self._watch_raises,
             "input_reply": self._input,
             "px_start_request": self._start,
             "px_attendance": self._attendance,
@@ -304,6 +309,10 @@ class Control:
 
     def _abort(self, message: Message, request: Request) -> dict[str, Any]:
         return self._aborter.abort()
+
+    def _watch_raises(self, message: Message, request: Request) -> dict[str, Any]:
+        why = self._raises.watch([str(name) for name in message.data()["types"]])
+        return {"status": "refused", "why": why} if why else {"status": "ok"}
 
     def _input(self, message: Message, request: Request) -> None:
         self._runner.questions.answer(str(message.data()["value"]))

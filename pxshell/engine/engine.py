@@ -30,6 +30,7 @@ from pxshell.engine.pause_states import PauseEvent
 from pxshell.engine.paused_frame import PausedFrame
 from pxshell.engine.pausing import HandlerRaisedError, Pauser
 from pxshell.engine.postmortem import Failure, failure_of
+from pxshell.engine.raising import RaiseWatch
 from pxshell.engine.running import Runner
 from pxshell.engine.script import Ending, Script, end_as, print_exception, report_exception
 from pxshell.engine.script import run as run_script
@@ -101,6 +102,7 @@ class Engine:
             runner=self.runner,
             interrupts=self._interrupts,
             aborter=self._aborter,
+            raises=RaiseWatch(self._raised, main_ident),
             attended=self._attended,
             started=self._started,
             stopped=self._stopped,
@@ -358,6 +360,11 @@ class Engine:
             print(f"pxshell: {line} (PXSHELL_HOLD=1 waits)", file=sys.stderr)  # noqa: T201 - the user asked for it here
             return
         self.pauser.breakpoint_here(frame, f"b{self.placement.rank}-{next(self._pauses)}", reason)
+
+    def _raised(self, frame: FrameType, reason: str) -> None:
+        """Pause where an exception is raised that somebody wants to see; nobody else is told of it."""
+        if self._has_operator:
+            self.breakpoint_here(frame, reason)
 
     def _install_hooks(self) -> None:
         """Take `breakpoint()`, unless the program has taken it."""

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -184,8 +184,12 @@ def _comm_class(plain: Any, request: Any, patience: Patience) -> Any:
     """Return a communicator's class whose blocking calls are begun, and waited for here."""
 
     def wait(begun: Any, call: str, status: Any = None) -> None:
-        with _abandoned_on_error(begun):
-            patience.until(lambda: begun.Test(status), call)
+        test = begun.Test
+        try:
+            patience.until(lambda: test(status), call)
+        except BaseException:
+            _abandon(begun)
+            raise
 
     names: dict[str, Any] = {}
     for name in _BEGINNINGS:
@@ -253,8 +257,11 @@ def _receiving(plain: Any, patience: Patience, wait: Method) -> dict[str, Method
     ) -> None:
         receiving = plain.Irecv(self, recvbuf, source, recvtag)
         sending = plain.Isend(self, sendbuf, dest, sendtag)
-        with _abandoned_on_error(sending):
+        try:
             wait(receiving, "Sendrecv", status)
+        except BaseException:
+            _abandon(sending)
+            raise
         wait(sending, "Sendrecv")
 
     def Probe(self: Any, source: int = any_source, tag: int = any_tag, status: Any = None) -> bool:  # noqa: N802
@@ -297,8 +304,11 @@ def _receiving(plain: Any, patience: Patience, wait: Method) -> dict[str, Method
         status: Any = None,
     ) -> Any:
         sending = plain.isend(self, sendobj, dest, sendtag)
-        with _abandoned_on_error(sending):
+        try:
             received = recv(self, recvbuf, source, recvtag, status)
+        except BaseException:
+            _abandon(sending)
+            raise
         wait(sending, "sendrecv")
         return received
 
@@ -330,14 +340,9 @@ def _named(method: Method, plain: Any, name: str) -> Method:
 _abandoned: list[Any] = []
 
 
-@contextmanager
-def _abandoned_on_error(begun: Any) -> Iterator[None]:
-    """Give a request up when the wait for it is. What MPI cannot take back, a collective, stays, with its buffers."""
-    try:
-        yield
-    except BaseException:
-        _abandoned.append(begun)
-        # Refused for a collective, by some MPIs with an exception.
-        with suppress(Exception):
-            begun.Cancel()
-        raise
+def _abandon(begun: Any) -> None:
+    """Give a request up. What MPI cannot take back, a collective, stays, with its buffers."""
+    _abandoned.append(begun)
+    # Refused for a collective, by some MPIs with an exception.
+    with suppress(Exception):
+        begun.Cancel()

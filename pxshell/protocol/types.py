@@ -88,7 +88,7 @@ _ROWS = [
     *_up(_W, Fold.NEVER, "px_apply_reply", "px_pull_reply", "comm_info_reply", "input_request", "px_cut"),
     # Control, down.
     *_down(_C, "px_pause_request", "px_resume_request", "px_signal_request", "interrupt_request", "input_reply"),
-    *_down(_C, "px_abort_request"),
+    *_down(_C, "px_abort_request", "px_raise_request"),
     *_down(_C, "px_probe_request", "complete_request", "inspect_request"),
     *_down(_C, "px_start_request", "px_restart_request", "px_stop_request", "px_attend_request"),
     *_down(_C, "px_stacks_request", "px_where_request", "px_status_request", "px_log_request", needs=Role.OBSERVER),
@@ -96,7 +96,7 @@ _ROWS = [
     # Controller to engines: whether anybody listens.
     *_down(_C, "px_attendance", needs=Role.NODE),
     # Control, up.
-    *_up(_C, Fold.DIGEST, "px_abort_reply"),
+    *_up(_C, Fold.DIGEST, "px_abort_reply", "px_raise_reply"),
     *_up(_C, Fold.DIGEST, "px_pause_reply", "px_resume_reply", "px_signal_reply", "interrupt_reply"),
     *_up(_C, Fold.DIGEST, "px_probe_reply", "complete_reply", "inspect_reply", "px_start_reply"),
     *_up(_C, Fold.NEVER, "px_where_reply", "px_stop_reply", "px_status_reply", "px_attend_reply", "px_log_reply"),

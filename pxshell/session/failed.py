@@ -9,7 +9,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pxshell.errors import UsageError
 from pxshell.protocol.stacktree import StackTree
@@ -23,7 +23,7 @@ from pxshell.session.stuck import stack_text
 from pxshell.session.waiting import place_text
 from pxshell.session.wake import Wake
 
-__all__ = ["FailureNotices", "failure_text", "has_failed", "post_mortem"]
+__all__ = ["FailureNotices", "failure_text", "has_failed", "post_mortem", "stop_on_raise"]
 
 # Ranks of one program fail together; those that fail within this time are told together.
 _GATHER_S = 0.3
@@ -163,6 +163,31 @@ def post_mortem(desk: Desk, ranks: RankSet) -> RankSet:
     for why, who in refused.items():
         desk.say(f"{who} not looked at: {why}", "warning", who)
     return failed
+
+
+def stop_on_raise(desk: Desk, names: Sequence[str], ranks: RankSet) -> RankSet:
+    """Let ranks pause where they raise; see `Session.stop_on_raise`."""
+    limit = desk.config.control_deadline
+    request = desk.control("px_raise_request", {"types": list(names)}, ranks & desk.client.states.alive(), limit)
+    done, refused = EMPTY, list(request.account.missing)
+    for who, content in request.replies():
+        if content.get("status") == "ok":
+            done |= who
+        else:
+            refused.append((who, clean(str(content.get("why") or content.get("evalue")))))
+    if pending := request.account.pending:
+        refused.append((pending, f"no answer within {limit:g} s"))
+    told = "; ".join(f"{who}: {why}" for who, why in refused)
+    if not done:
+        raise UsageError(f"stops at no exception: {told or 'no rank is alive'}")
+    if names:
+        pause = "pauses" if len(done) == 1 else "pause"
+        desk.say(f"{done} {pause} where {', '.join(names)} is raised.  No more: %pxdebug break --on-raise", ranks=done)
+    else:
+        desk.say(f"{done} {'stops' if len(done) == 1 else 'stop'} at no exception any more", ranks=done)
+    if told:
+        desk.say(f"not so on {told}", "warning")
+    return done
 
 
 def _ask(desk: Desk, ranks: RankSet) -> dict[str, RankSet]:

@@ -19,7 +19,7 @@ from pxshell.session.comparing import Comparing, Side
 from pxshell.session.config import Config
 from pxshell.session.data import Data
 from pxshell.session.desk import Desk
-from pxshell.session.failed import post_mortem
+from pxshell.session.failed import post_mortem, stop_on_raise
 from pxshell.session.history import History, PastCell, PastResult
 from pxshell.session.limits import Limits
 from pxshell.session.looking import Looking
@@ -247,6 +247,16 @@ class Session:
             UsageError: none of them has anything to look at.
         """
         return post_mortem(self._desk, self.focus if ranks is None else ranks)
+
+    def stop_on_raise(self, names: Sequence[str], ranks: RankSet | None = None) -> RankSet:
+        """Let ranks pause where they raise exceptions of these classes, caught or not, before any frame is left.
+
+        Without names it is ended. Returns the ranks that do it; None are all ranks. New processes do not know of it.
+
+        Raises:
+            UsageError: none of them can.
+        """
+        return stop_on_raise(self._desk, names, self.world if ranks is None else ranks)
 
     def hold(self, *, on: bool) -> None:
         """Say whether ranks whose script fails from now on keep their frames until they are resumed."""
