@@ -245,7 +245,7 @@ class Runner:
             found.update(content)
             return buffers
 
-        content, buffers = _tried(survey, paused)
+        content, buffers = self._tried(survey, paused)
         return content | found, buffers
 
     def _value(self, expression: str, paused: PausedFrame | None) -> Any:
