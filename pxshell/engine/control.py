@@ -79,6 +79,7 @@ class Control:
         stopped: Callable[[], None],
     ) -> None:
         self._rank = rank
+        self._main_ident = main_ident
         self._outbox = outbox
         self._activity = activity
         self._pauser = pauser
