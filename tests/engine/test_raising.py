@@ -39,7 +39,7 @@ def begin(rig, *types):
     rig.node.attend(1)
     rig.node.wait_text("on")
     assert rig.node.ask("px_raise_request", {"types": list(types)}) == {"status": "ok"}
-    rig.node.ask("px_peek_request", {"code": "setattr(sys, 'go', 1)"})
+    rig.node.run("setattr(sys, 'go', 1)", place="peek")
     return engine
 
 
