@@ -102,7 +102,7 @@ class Engine:
             runner=self.runner,
             interrupts=self._interrupts,
             aborter=self._aborter,
-            raises=RaiseWatch(self._raised, main_ident),
+            raises=RaiseWatch(self._stop_at_raise, main_ident),
             attended=self._attended,
             started=self._started,
             stopped=self._stopped,
@@ -361,7 +361,7 @@ class Engine:
             return
         self.pauser.breakpoint_here(frame, f"b{self.placement.rank}-{next(self._pauses)}", reason)
 
-    def _raised(self, frame: FrameType, reason: str) -> None:
+    def _stop_at_raise(self, frame: FrameType, reason: str) -> None:
         """Pause where an exception is raised that somebody wants to see; nobody else is told of it."""
         if self._has_operator:
             self.breakpoint_here(frame, reason)
