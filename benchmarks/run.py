@@ -18,6 +18,7 @@ import against_python
 import at_ranks
 import bench
 import echo
+import interruptible
 import stacks
 from figures import Figure, table
 
@@ -26,6 +27,7 @@ PARTS = {
     "ranks": at_ranks.figures,
     "typing": echo.figures,
     "stacks": stacks.figures,
+    "interruptible": interruptible.figures,
     "ipyparallel": against_ipyparallel.figures,
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pxshell.magics.holder import Holder
 from pxshell.magics.options import BREAK, DEBUG, leading, trailing
+from pxshell.magics.raising import ON_RAISE, break_on_raise
 
 from pxshell.errors import UsageError
 
@@ -21,6 +22,9 @@ _FUNCTION = re.compile(r"[^\W\d][\w.<>]*$")
 
 
 def _break(holder: Holder, text: str) -> None:
+    if text.startswith(ON_RAISE):
+        break_on_raise(holder, text)
+        return
     before, condition = text, ""
     if match := _IF.search(text):
         before, condition = text[: match.start()], text[match.end() :].strip()
@@ -28,7 +32,9 @@ def _break(holder: Holder, text: str) -> None:
             raise UsageError("if what? %pxdebug break sim.py:88 if step > 100")
     options, place = _options(before)
     if not place:
-        raise UsageError("where? %pxdebug break FILE:LINE, or FUNCTION  [-t RANKS] [--once] [--hits N] [if EXPR]")
+        raise UsageError(
+            "where? %pxdebug break FILE:LINE, or FUNCTION  [-t RANKS] [--once] [--hits N] [if EXPR]; or --on-raise TYPE"
+        )
     ranks = holder.session.ranks(options["targets"]) if "targets" in options else None
     holder.session.debugger.add_breakpoint(
         **_place(place),

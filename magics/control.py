@@ -37,7 +37,7 @@ class ControlMagics(Magics):
     @line_magic
     @says_errors
     def pxsignal(self, line: str) -> None:
-        """Pause, resume or signal: %pxsignal pause [--sync EXPR] | resume | INT TERM ... [--yes] | --escalate [S]."""
+        """Pause, resume, free or signal: %pxsignal pause [--sync EXPR] | resume | abort | INT ... | --escalate [S]."""
         session = self.holder.session
         what, _, rest = line.strip().partition(" ")
         before, sync_word, after = rest.partition("--sync")
@@ -59,10 +59,12 @@ class ControlMagics(Magics):
             session.pause(ranks, sync=expression or None, deadline=options.get("timeout"))
         elif what == "resume":
             session.resume(ranks)
+        elif what == "abort":
+            session.abort(ranks)
         elif what:
             session.signal(what, ranks, yes=bool(options.get("yes")))
         else:
-            raise UsageError("which? %pxsignal pause | resume | INT TERM KILL USR1 ... | --escalate")
+            raise UsageError("which? %pxsignal pause | resume | abort | INT TERM KILL USR1 ... | --escalate")
 
     @line_magic
     @says_errors
@@ -85,7 +87,7 @@ class ControlMagics(Magics):
     @line_magic
     @says_errors
     def pxconfig(self, line: str) -> None:
-        """Show or change settings: %pxconfig [--mute --no-mute --block --noblock --timeout S --targets RANKS ...]."""
+        """Show or change settings: %pxconfig [--mute --no-mute --hold on|off --block --noblock --timeout S ...]."""
         session = self.holder.session
         options, rest = leading(line, CONFIG)
         if rest.strip():
@@ -94,6 +96,8 @@ class ControlMagics(Magics):
         if "targets" in options:
             session.set_focus(options.pop("targets"))
         options.pop("signal", None)
+        if "hold" in options:
+            session.hold(on=options.pop("hold"))
         for key, value in options.items():
             setattr(session.config, key, value)
         if not line.strip():

@@ -28,6 +28,8 @@ In the pxshell terminal what you type runs on the focus: code, magics and !comma
 %pxfocus [RANKS]           show or set the focus; +RANKS, -RANKS, if EXPR
 %pxsignal pause            stop each rank at its next line; --sync EXPR: all at the same line of the same step
 %pxsignal resume           let all paused ranks go on; also INT TERM KILL USR1 and other signals
+%pxsignal abort            free a rank from the call of MPI that it waits in (--interruptible, or ULFM)
+%pxdebug post              into the frames of the last exception;  break --on-raise TYPE: stop where it is raised
 %pxdebug stacks            where all ranks stand, as one tree; %pxfocus @b takes a branch of it as focus
                            [-t RANKS] [--full] [--locals NAME,NAME] [--every S] [--count K]
 %pxsignal --escalate [S]   INT, then TERM and KILL for those that are still there after S seconds each

@@ -21,6 +21,7 @@ __all__ = [
     "RESULT",
     "SIGNAL",
     "STACKS",
+    "VERB",
     "Option",
     "around",
     "leading",
@@ -87,6 +88,12 @@ def _interrupt(text: str) -> str:
     return text
 
 
+def _on_or_off(text: str) -> bool:
+    if text not in {"on", "off"}:
+        raise UsageError(f"{text!r} is neither on nor off")
+    return text == "on"
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """What a word stands for: a value of `key`, or the next word read by `read`."""
@@ -134,6 +141,7 @@ CONFIG: Table = {
     "--mute": Option("mute"),
     "--no-mute": Option("mute", value=False),
     "--watchdog": Option("watchdog", read=seconds),
+    "--hold": Option("hold", read=_on_or_off),
 }
 STACKS: Table = {
     **_TARGETS,
@@ -147,6 +155,7 @@ SIGNAL: Table = {**_TARGETS, "--yes": Option("yes"), "--timeout": Option("timeou
 DEBUG: Table = {**_TARGETS, "--full": Option("full"), "--timeout": Option("timeout", read=seconds)}
 BREAK: Table = {**_TARGETS, "--once": Option("once"), "--hits": Option("hits", read=_positive)}
 PUSH: Table = _TARGETS
+VERB: Table = _TARGETS
 PULL: Table = {**_TARGETS, **_OUT, "--peek": Option("peek")}
 _LOOKING = {**_TARGETS, "--peek": Option("peek")}
 DIFF: Table = {

@@ -16,6 +16,7 @@
     ├── DeadlineError              an answer is missing after its deadline (also a TimeoutError)
     ├── RefusedError               a rank is not in the place that the request named
     ├── LinkLostError              the other end is gone
+    ├── CallAbortedError           on a rank: the call of MPI was given up by %pxsignal abort
     └── RemoteError                a cell raised on a rank
         └── CompositeError         a cell raised, not the same everywhere
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuthenticationError",
+    "CallAbortedError",
     "ClusterNotFoundError",
     "CompositeError",
     "ConnectionFileError",
@@ -234,6 +236,19 @@ class LinkLostError(PxshellError):
 
     def __str__(self) -> str:
         return f"the link to {self.peer} is lost: {self.why}; see what runs: pxshell list"
+
+
+class CallAbortedError(PxshellError):
+    """Raised on a rank, in the program: somebody has given up the ``call`` of MPI that it waited in."""
+
+    slug = "call-aborted"
+
+    def __init__(self, call: str) -> None:
+        super().__init__(call)
+        self.call = call
+
+    def __str__(self) -> str:
+        return f"{self.call} was given up by %pxsignal abort; its peers may still wait for this rank there"
 
 
 class RemoteError(PxshellError):

@@ -9,6 +9,7 @@ import pytest
 from pxshell import errors
 from pxshell.errors import (
     AuthenticationError,
+    CallAbortedError,
     ClusterNotFoundError,
     CompositeError,
     ConnectionFileError,
@@ -46,6 +47,7 @@ EXAMPLES = {
     DeadlineError("pause", 5, "rank 3 (in Allreduce)"): "pause: not done within 5 s; missing: rank 3 (in Allreduce)",
     DeadlineError("pause", 0.5): "pause: not done within 0.5 s",
     RefusedError("not run: 0-3 are running sim.py", RankSet.span(0, 4)): "not run",
+    CallAbortedError("Recv"): "Recv was given up by %pxsignal abort",
     LinkLostError("cluster calm-fox"): "the link to cluster calm-fox is lost",
     DIVISION: "[2] ZeroDivisionError: division by zero",
     LONG: "[0,1] ValueError: first …",

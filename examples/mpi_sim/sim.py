@@ -38,7 +38,7 @@ def main():
     for step in range(1, args.steps + 1):
         if (rank, step) == args.nan_at:
             plant_fault(u)
-        advance(cart, u, vx, vy, dt / dx)
+        advance(cart, finite(u) if args.strict else u, vx, vy, dt / dx)
         mass = total_mass(cart, u, dx)
         if rank == 0 and step % args.every == 0 and step < args.steps:
             print(f"step {step}  mass {mass:.3f}", flush=True)
@@ -135,6 +135,7 @@ def parse_arguments():
     parser.add_argument("--size", type=int, default=128, metavar="NX", help="cells on a side (default: %(default)s)")
     parser.add_argument("--every", type=int, default=500, metavar="K", help="print each K steps (default: %(default)s)")
     parser.add_argument("--nan-at", type=rank_and_step, metavar="RANK,STEP", help="plant NaN there: a fault to hunt")
+    parser.add_argument("--strict", action="store_true", help="fail in the step in which the water is no number")
     parser.add_argument("--check", action="store_true", help="fail when the mass has changed")
     return parser.parse_args()
 
@@ -143,6 +144,14 @@ def rank_and_step(text):
     """Return ``3,600`` as two numbers."""
     rank, step = text.split(",")
     return int(rank), int(step)
+
+
+def finite(u):
+    """Return the height of the water as it is, if it is a number everywhere."""
+    bad = int((~np.isfinite(u)).sum())
+    if bad:
+        raise FloatingPointError(f"{bad} cells are no number")
+    return u
 
 
 # For `%pxplot u`, and read by nothing else: where this rank's part of the field lies is in the variable `block`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,8 +41,15 @@ def wants_start(args: argparse.Namespace) -> bool:
     return any(getattr(args, option) for option in _LAUNCH_OPTIONS)
 
 
-def launched(args: argparse.Namespace, *, hold: bool = False) -> tuple[Cluster, float]:
+def launched(
+    args: argparse.Namespace, *, hold: bool = False, env: Mapping[str, str] | None = None
+) -> tuple[Cluster, float]:
     """Start what the options and the program say; return the cluster and the seconds that it took.
+
+    Args:
+        args: What stands on the command line.
+        hold: User code waits for a front end.
+        env: Variables of the ranks, beside those that are there.
 
     Raises:
         UsageError: they contradict each other.
@@ -59,6 +67,7 @@ def launched(args: argparse.Namespace, *, hold: bool = False) -> tuple[Cluster, 
         cwd=Path.cwd(),
         mpi=args.mpi_flavour,
         deadline=args.deadline,
+        env=env or {},
     )
     return cluster, time.monotonic() - begun
 

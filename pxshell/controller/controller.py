@@ -60,6 +60,8 @@ class Controller:
         self._staying: set[str] = set()
         #: Clients that only show what is said.
         self._watching: set[str] = set()
+        #: Clients for which a rank whose program fails keeps its frames.
+        self._holding: set[str] = set()
         self._descriptions: dict[int, dict[str, Any]] = {}
         #: Why ranks that were never there are not, as far as their node could tell.
         self._absent: dict[int, str] = {}
@@ -102,8 +104,8 @@ class Controller:
         """A node is lost with its ranks, or a client has gone."""
         if peer.role is not Role.NODE:
             self._clients.pop(peer.id, None)
-            self._staying.discard(peer.id)
-            self._watching.discard(peer.id)
+            for clients in (self._staying, self._watching, self._holding):
+                clients.discard(peer.id)
             self._tell_attendance(self._nodes)
             self._finish_later()
             return
@@ -221,7 +223,8 @@ class Controller:
         self._pending.begin(message, message.ranks)
         left = message.ranks
         for node, ranks in self._nodes.items():
-            part = left & ranks & self._pending.alive
+            # Of a rank that has died its node has the log.
+            part = left & (ranks if message.type == "px_log_request" else ranks & self._pending.alive)
             if part and self.server.send(node, message if part == message.ranks else message.with_ranks(part)):
                 left -= part
         self._say_missing(message, left)
@@ -256,18 +259,18 @@ class Controller:
             self.history.ask(message.data(), answer)
 
     def _attend(self, client: Peer, message: Message) -> None:
-        """A client says whether ranks whose script ends are to wait for it, and whether it only watches."""
+        """A client says what it is there for; what it does not name stays as it was."""
         content = message.data()
-        for clients, name in ((self._staying, "stay"), (self._watching, "watch")):
-            clients.discard(client.id)
-            if content.get(name):
-                clients.add(client.id)
+        for clients, name in ((self._staying, "stay"), (self._watching, "watch"), (self._holding, "hold")):
+            if name in content:
+                (clients.add if content[name] else clients.discard)(client.id)
         self._tell_attendance(self._nodes)
         self._reply(client, message, "px_attend_reply", {"status": "ok"})
 
     def _tell_attendance(self, nodes: Any) -> None:
-        """Tell engines whether anybody listens, could resume what has paused, and stays when a script ends."""
+        """Tell engines whether anybody listens, could resume what has paused, and waits for ends and failures."""
         content = {"clients": len(self._clients), "watching": len(self._watching), "stay": bool(self._staying)}
+        content["hold"] = bool(self._holding - self._watching)
         for node in nodes:
             self.server.send(node, self._message("px_attendance", content, self._nodes[node]))
 

@@ -13,7 +13,16 @@ from pxshell.rendezvous.discovery import launcher_variables
 __all__ = ["claim", "is_child_of_a_rank"]
 
 _NOTE = "PXSHELL_CLAIMED"
-_OURS = ("PXSHELL_NODE", "PXSHELL_EPOCH", "PXSHELL_RANK", "PXSHELL_SIZE", "PXSHELL_WORLD", "PXSHELL_LOCAL_RANK")
+_OURS = (
+    "PXSHELL_SURVIVES",
+    "PXSHELL_INTERRUPTIBLE",
+    "PXSHELL_NODE",
+    "PXSHELL_EPOCH",
+    "PXSHELL_RANK",
+    "PXSHELL_SIZE",
+    "PXSHELL_WORLD",
+    "PXSHELL_LOCAL_RANK",
+)
 
 
 def claim() -> None:

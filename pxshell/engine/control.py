@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from pxshell.engine.aborting import Aborter
 from pxshell.engine.activity import ActivityReport
 from pxshell.engine.aside import Aside
 from pxshell.engine.debugging import Debugging
@@ -19,6 +20,7 @@ from pxshell.engine.outbox import Outbox, Request
 from pxshell.engine.pause_answers import PauseAnswers
 from pxshell.engine.pause_states import PauseEvent
 from pxshell.engine.pausing import Pauser
+from pxshell.engine.raising import RaiseWatch
 from pxshell.engine.running import Runner, error_content
 from pxshell.engine.sight import Sight
 from pxshell.engine.stacks import user_place
@@ -40,12 +42,14 @@ _WORK = frozenset(
         "px_apply_request",
         "px_survey_request",
         "px_select_request",
+        "px_post_request",
         "comm_info_request",
     }
 )
 #: What calls the user's code or reads a file, and so may wait for ever: not in this thread.
 _ASIDE = frozenset(
     {
+        "px_abort_request",
         "px_probe_request",
         "px_frames_request",
         "px_source_request",
@@ -69,7 +73,10 @@ class Control:
         work: What waits for the main thread.
         runner: Asked for its shell and its questions.
         interrupts: Which cell may be interrupted.
-        attended: Told how many clients there are, how many of them only watch, and whether one stays.
+        aborter: Frees the main thread from calls of MPI.
+        raises: Stops it where it raises.
+        attended: Told how many clients there are, how many of them only watch, whether one stays when a script ends,
+            and whether one holds what has failed.
         started: Called when user code may start.
         stopped: Called when this process is asked to end.
     """
@@ -85,17 +92,22 @@ class Control:
         work: Work,
         runner: Runner,
         interrupts: Interrupts,
-        attended: Callable[[int, int, bool], None],
+        aborter: Aborter,
+        raises: RaiseWatch,
+        attended: Callable[[int, int, bool, bool], None],
         started: Callable[[], None],
         stopped: Callable[[], None],
     ) -> None:
         self._rank = rank
+        self._main_ident = main_ident
         self._outbox = outbox
         self._activity = activity
         self._pauser = pauser
         self._work = work
         self._runner = runner
         self._interrupts = interrupts
+        self._aborter = aborter
+        self._raises = raises
         self._attended = attended
         self._started = started
         self._stopped = stopped
@@ -126,6 +138,8 @@ class Control:
             "complete_request": self._complete,
             "inspect_request": self._inspect,
             "interrupt_request": self._interrupt,
+            "px_abort_request": self._abort,
+            "px_raise_request": self._watch_raises,
             "input_reply": self._input,
             "px_start_request": self._start,
             "px_attendance": self._attendance,
@@ -325,6 +339,13 @@ class Control:
     def _interrupt(self, message: Message, request: Request) -> dict[str, Any]:
         return {"outcome": self._interrupts.interrupt(str(message.data().get("cell") or ""))}
 
+    def _abort(self, message: Message, request: Request) -> dict[str, Any]:
+        return self._aborter.abort()
+
+    def _watch_raises(self, message: Message, request: Request) -> dict[str, Any]:
+        why = self._raises.watch([str(name) for name in message.data()["types"]])
+        return {"status": "refused", "why": why} if why else {"status": "ok"}
+
     def _input(self, message: Message, request: Request) -> None:
         self._runner.questions.answer(str(message.data()["value"]))
 
@@ -334,7 +355,8 @@ class Control:
 
     def _attendance(self, message: Message, request: Request) -> None:
         content = message.data()
-        self._attended(int(content["clients"]), int(content.get("watching", 0)), bool(content["stay"]))
+        watching, holds = int(content.get("watching", 0)), bool(content.get("hold"))
+        self._attended(int(content["clients"]), watching, bool(content["stay"]), holds)
 
     def _stop(self, message: Message, request: Request) -> None:
         self._stopped()

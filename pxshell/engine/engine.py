@@ -13,9 +13,10 @@ import warnings
 from collections import deque
 from functools import partial
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any
 
+from pxshell.engine.aborting import Aborter
 from pxshell.engine.activity import ActivityReport
 from pxshell.engine.arming import call_in_main
 from pxshell.engine.control import Control
@@ -28,8 +29,10 @@ from pxshell.engine.output import Pipes
 from pxshell.engine.pause_states import PauseEvent
 from pxshell.engine.paused_frame import PausedFrame
 from pxshell.engine.pausing import HandlerRaisedError, Pauser
+from pxshell.engine.postmortem import Failure, failure_of
+from pxshell.engine.raising import RaiseWatch
 from pxshell.engine.running import Runner
-from pxshell.engine.script import Ending, Script, end_as
+from pxshell.engine.script import Ending, Script, end_as, print_exception, report_exception
 from pxshell.engine.script import run as run_script
 from pxshell.engine.threads import start_thread
 from pxshell.engine.undisturbed import StandIn
@@ -86,6 +89,7 @@ class Engine:
         self._interrupts = Interrupts(main_ident)
         self._pauses = itertools.count(1)
         self._epoch = epoch
+        self._aborter = Aborter(main_ident)
         self.work = Work()
         self._stand_in = StandIn()
         self.runner = Runner(
@@ -103,6 +107,8 @@ class Engine:
             work=self.work,
             runner=self.runner,
             interrupts=self._interrupts,
+            aborter=self._aborter,
+            raises=RaiseWatch(self._stop_at_raise, main_ident),
             attended=self._attended,
             started=self._started,
             stopped=self._stopped,
@@ -118,6 +124,7 @@ class Engine:
         )
         self._io = IoThread(hello, path, listens=listens, bound=bound, received=self._received, left=self._left)
         self.outbox.tee.request_flush = lambda: self._io.flush_later(self.outbox.tee.flush)
+        self._failures = itertools.count(1)
         #: What signal handlers have raised while this rank was idle, to be printed.
         self._raised: deque[BaseException] = deque()
         #: Set once the node has said where output goes, or is known not to be there.
@@ -127,12 +134,16 @@ class Engine:
         #: Whether one of them could resume what has paused.
         self._has_operator = False
         self._stays = False
+        #: Whether one of them wants a failed program to keep its frames.
+        self._holds = False
         self._has_hooks = False
         self._is_alone = False
         self._is_child = False
         #: Whether the script of this rank runs, or has ended; both False in a rank without one.
         self._runs_script = False
         self._has_ended = False
+        #: The program had begun before it joined: its end is the interpreter's, not ours.
+        self._is_guest = False
         #: Exit status of this process; None while unknown, negative for a signal.
         self.status: int | None = None
 
@@ -182,6 +193,14 @@ class Engine:
         self._io.abandon()
         self.outbox.close_in_child()
 
+    def make_interruptible(self) -> None:
+        """Let calls of MPI that wait be paused and given up; before the program imports mpi4py."""
+        from pxshell.engine.interruptible import make_interruptible
+        from pxshell.engine.patience import Patience
+
+        self._aborter.patience = Patience(self.pauser, threading.main_thread().ident or 0)
+        make_interruptible(self._aborter.patience)
+
     def wait_for_start(self) -> None:
         """Wait until a front end lets user code start."""
         self.activity.repeat()
@@ -192,10 +211,14 @@ class Engine:
     def begin_user_code(self) -> None:
         """The main thread runs the user's program from here on."""
         self._install_hooks()
-        self.begin_user_code_elsewhere()
+        self._begin_user_code()
 
     def begin_user_code_elsewhere(self) -> None:
         """The program runs already, and has called `join`: nothing of it is touched."""
+        self._is_guest = True
+        self._begin_user_code()
+
+    def _begin_user_code(self) -> None:
         self._runs_script = True
         self.work.away(True)
         self.outbox.begin(Request(RUN))
@@ -206,7 +229,7 @@ class Engine:
         """Run the user's script to its end and report it."""
         self.pauser.install_signal()
         self.begin_user_code()
-        ending = run_script(script)
+        ending = run_script(script, self._failed)
         self._stand_in.do(lambda: self._script_ended(ending))
         return ending
 
@@ -214,6 +237,7 @@ class Engine:
         self.status = ending.status
         self.pauser.end_user_code()
         self.work.away(False)
+        self.runner.last_error = ending.error if ending.is_failure else None
         # In this order: who hears of it meanwhile ends the idle loop that follows.
         self._has_ended, self._runs_script = True, False
         content: dict[str, Any] = {"status": "error" if ending.is_failure else "ok", "exit": ending.status}
@@ -253,7 +277,9 @@ class Engine:
         if self._raised:
             self._stand_in.do(self._print_raised)
         job = self._wait_for_job()
-        if job is not None:
+        if job is not None and job.type == "px_post_request":
+            self._post_mortem(job)
+        elif job is not None:
             self.runner.run(job, None, partial(self._cell_began, job), self._cell_ended)
         return job is not None
 
@@ -303,11 +329,12 @@ class Engine:
         self.work.begin_pause(paused.pause_id)
         paused.add_release_callback(lambda: self.work.end_pause(paused.pause_id))
         before = self.activity.state
-        if before.activity is not Activity.PAUSED:
+        if before.pause != paused.pause_id or before.activity is Activity.HELD:
             place = {"file": paused.place.file, "line": paused.place.line, "function": paused.place.function}
             reason = "sync" if paused.sync_value is not None else paused.reason.replace("pause", "request")
             facts = {"cell": before.cell, "pause": paused.pause_id, "value": paused.sync_value, "reason": reason}
-            self.activity.change(ActivityEvent.PAUSE, **facts, **place)
+            event = ActivityEvent.FAIL if paused.failure else ActivityEvent.PAUSE
+            self.activity.change(event, why=paused.failure, **facts, **place)
 
     def _leave_pause(self) -> None:
         for job in self.work.leave_pause():
@@ -315,7 +342,30 @@ class Engine:
         # A step that follows is known by its id: who resumes all takes it back too.
         self.activity.change(ActivityEvent.RESUME, cell=self.activity.state.cell, pause=self.pauser.following)
 
-    # -- breakpoints: main thread --------------------------------------------------------------------------------------
+    # -- failures and breakpoints: main thread -------------------------------------------------------------------------
+
+    def _failed(self, error: BaseException) -> None:
+        """The program has raised and is about to end: keep its frames while somebody wants to look at them."""
+        # Of a KeyboardInterrupt nobody needs to be told: somebody has asked for it.
+        failure = None if isinstance(error, KeyboardInterrupt) else failure_of(error)
+        if failure is not None and self._holds and not self._is_child:
+            self._look_at(failure)
+
+    def _look_at(self, failure: Failure) -> None:
+        # The id is the same on all ranks that have failed as often: they are one group.
+        self.pauser.stop_after(failure, f"failure-{next(self._failures)}")
+
+    def _post_mortem(self, job: Job) -> None:
+        """Stop in the frames of what a cell, or the script, has raised last."""
+        if not self._cell_began(job):
+            return
+        error = self.runner.last_error
+        failure = failure_of(error) if error is not None else None
+        content = {"status": "ok"} if failure is not None else {"status": "refused", "why": "no cell has raised here"}
+        self._control.answered(job, self.outbox.answer(job.request, "px_post_reply", content, is_marked=True))
+        if failure is not None:
+            self._look_at(failure)
+        self._cell_ended()
 
     def breakpoint_here(self, frame: FrameType, reason: str) -> None:
         """Pause in this frame if somebody is attached; else say so in one line and go on, or wait if asked to."""
@@ -325,13 +375,34 @@ class Engine:
             return
         self.pauser.breakpoint_here(frame, self._new_pause_id(), reason)
 
+    def _stop_at_raise(self, frame: FrameType, reason: str) -> None:
+        """Pause where an exception is raised that somebody wants to see; nobody else is told of it."""
+        if self._has_operator:
+            self.breakpoint_here(frame, reason)
+
     def _install_hooks(self) -> None:
         """Take `breakpoint()`, unless the program has taken it."""
         if self._has_hooks:
             return
         self._has_hooks = True
+        if self._is_guest:
+            self._follow_excepthook()
         if sys.breakpointhook is sys.__breakpointhook__ and not os.environ.get("PYTHONBREAKPOINT"):
             sys.breakpointhook = lambda *_, **__: self.breakpoint_here(sys._getframe(1), "breakpoint")  # noqa: SLF001
+
+    def _follow_excepthook(self) -> None:
+        """Hear of the uncaught exception that ends a program which the interpreter runs."""
+        before = sys.excepthook
+
+        def hook(_type: type[BaseException], error: BaseException, _tb: TracebackType | None) -> None:
+            sys.excepthook = before
+            if hasattr(sys, "ps1"):  # an interactive interpreter, which goes on
+                print_exception(error)
+                sys.excepthook = hook
+            else:
+                report_exception(error, self._failed)
+
+        sys.excepthook = hook
 
     # -- messages: io thread -------------------------------------------------------------------------------------------
 
@@ -346,7 +417,7 @@ class Engine:
     def _left(self, why: str) -> None:
         """There is no node: a rank without a script ends, a script goes on alone with its own output."""
         self._clients = 0
-        self._stays = self._has_operator = False
+        self._stays = self._holds = self._has_operator = False
         self._is_ready.set()
         self._may_start.set()
         self.pauser.resume(None)
@@ -365,9 +436,9 @@ class Engine:
 
     # -- control thread ------------------------------------------------------------------------------------------------
 
-    def _attended(self, clients: int, watching: int, stays: bool) -> None:
+    def _attended(self, clients: int, watching: int, stays: bool, holds: bool) -> None:
         is_first = clients and not self._clients
-        self._clients, self._has_operator, self._stays = clients, clients > watching, stays
+        self._clients, self._has_operator, self._stays, self._holds = clients, clients > watching, stays, holds
         if self._has_ended and not stays:
             self._stopped()
         if not self._listens:
@@ -383,7 +454,7 @@ class Engine:
         self._may_start.set()
 
     def _stopped(self) -> None:
-        self._stays = False
+        self._stays = self._holds = False
         self._may_start.set()
         self.pauser.resume(None)
         for job in self.work.finish():

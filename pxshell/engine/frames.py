@@ -29,6 +29,8 @@ __all__ = [
 
 # Code that libraries generate; other names in angle brackets are somebody's cell, `exec` or standard input.
 _GENERATED = ("<frozen ", "<attrs generated ", "<decorator-gen", "<__array_function__", "<lambdifygenerated")
+# What Cython adds to a traceback: frames without variables, whose files are those of the build.
+_COMPILED = (".pyx", ".pxi", ".pxd")
 _INSTALLED = re.compile(r"[\\/](?:site|dist)-packages[\\/]")
 
 
@@ -84,6 +86,8 @@ def is_user_code(filename: str) -> bool:
         return sys.argv[:1] == ["-c"]
     if filename.startswith("<"):
         return not filename.startswith(_GENERATED)
+    if filename.endswith(_COMPILED):
+        return False
     path = os.path.normpath(filename)
     if _is_included(path):
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         listens=False,
         script=script.title if script is not None else "",
     )
+    _survive_peers()
+    is_interruptible = _is_interruptible()
     claim()
     use_engine(engine)
     if script is not None:
@@ -44,7 +47,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     atexit.register(engine.end)
     engine.start()
     watch_mpi(engine.placement, _say)
+    if is_interruptible:
+        engine.make_interruptible()
     return _be_a_rank(engine, script, is_held=is_held)
+
+
+def _is_interruptible() -> bool:
+    """Tell whether calls of MPI shall be such that they can be interrupted."""
+    return bool(os.environ.get("PXSHELL_INTERRUPTIBLE"))
+
+
+def _survive_peers() -> None:
+    """Live on when Hydra tells of a dead peer by SIGUSR1, so that our node can ask where we are; then it ends us.
+
+    A handler that the program installs takes its place, as it would take the default's.
+    """
+    if os.environ.get("PXSHELL_SURVIVES") and signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
+        # Not SIG_IGN, which the program's children would inherit.
+        signal.signal(signal.SIGUSR1, lambda _number, _frame: None)
 
 
 def _log_to_stderr() -> None:
@@ -82,12 +102,15 @@ def _run_unlaunched(script: Script | None) -> int:
         return 2
     if is_child_of_a_rank():
         return _run_plainly(script)
+    is_interruptible = _is_interruptible()
     try:
         engine = join_world(script.title)
     except PxshellError as error:
         cannot_join(error)
         return _run_plainly(script)
     watch_mpi(engine.placement, _say)
+    if is_interruptible:
+        engine.make_interruptible()
     return _run(engine, script)
 
 

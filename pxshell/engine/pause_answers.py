@@ -73,6 +73,11 @@ class PauseAnswers:
     def pause(self, message: Message, request: Request) -> None:
         """Ask the main thread to stop."""
         content = message.data()
+        state = self._activity.state
+        if state.activity is Activity.FAILED:
+            why = f"it has failed, and stands: {state.why}"
+            self._outbox.answer(request, "px_pause_reply", _content("refused", None, None, why))
+            return
         pause = str(content["pause"])
         condition = None
         if content["mode"] == "sync":
@@ -139,10 +144,7 @@ class PauseAnswers:
         asked = self._asked.pop(pause, None)
         if asked is None:
             return
-        content = {"outcome": outcome, "value": value, "why": why, "file": "", "line": 0, "function": ""}
-        if place is not None:
-            content |= {"file": place.file, "line": place.line, "function": place.function}
-        self._outbox.answer(asked.request, asked.reply, content)
+        self._outbox.answer(asked.request, asked.reply, _content(outcome, place, value, why))
 
     def resume(self, message: Message, request: Request) -> dict[str, Any]:
         """End a pause, or withdraw the request for one."""
@@ -154,3 +156,10 @@ class PauseAnswers:
             self._activity.change(ActivityEvent.RESUME)
         name = {ResumeOutcome.RESUMED: "resumed", ResumeOutcome.CANCELLED: "resumed", ResumeOutcome.STALE: "stale"}
         return {"outcome": name.get(outcome, "not paused")}
+
+
+def _content(outcome: str, place: Place | None, value: Any, why: str) -> dict[str, Any]:
+    content = {"outcome": outcome, "value": value, "why": why, "file": "", "line": 0, "function": ""}
+    if place is not None:
+        content |= {"file": place.file, "line": place.line, "function": place.function}
+    return content

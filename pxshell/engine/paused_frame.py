@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import Self
 
 from pxshell.engine.frame_stack import FrameStack
 from pxshell.engine.frames import Place
 from pxshell.engine.namespace import FrameNamespace
+from pxshell.engine.postmortem import REASON, Failure
 
 __all__ = ["PausedFrame"]
 
@@ -41,11 +43,21 @@ class PausedFrame:
         self.place = place
         self.reason = reason
         self.sync_value = sync_value
+        #: The exception that has ended the frame, in one line; "" where the frame goes on.
+        self.failure = ""
         self._frame: FrameType | None = frame
         self._stack = stack
         self._released = threading.Event()
         self._callbacks: list[Callable[[], None]] = []
         self._lock = threading.Lock()  # guards the stack's making and the callbacks; never held while calling
+
+    @classmethod
+    def after(cls, failure: Failure, pause_id: str) -> Self:
+        """Return the pause in which one looks at what an exception has left."""
+        innermost = failure.stack.selected
+        paused = cls(pause_id, innermost.frame, innermost.place, REASON, stack=failure.stack)
+        paused.failure = failure.why
+        return paused
 
     @property
     def frame(self) -> FrameType:

@@ -1,9 +1,9 @@
 """The pauser: stops the main thread in user code, serves there, and lets it go on as if nothing had been.
 
 Who runs what. `request`, `resume`, `cancel`, `tick` and the properties are for any thread (the control thread of an
-engine). `breakpoint_here`, `install_signal` and `close` are for the main thread; `expect_user_code`, `begin_user_code`
-and `end_user_code` for it or who stands in for it. Private methods whose comment says so are entered by the interpreter
-in the main thread, between any two bytecodes.
+engine). `breakpoint_here`, `stop_after`, `stop_if_asked`, `install_signal` and `close` are for the main thread;
+`expect_user_code`, `begin_user_code` and `end_user_code` for it or who stands in for it. Private methods whose comment
+says so are entered by the interpreter in the main thread, between any two bytecodes.
 
 One lock guards the state. The main thread marks that it is inside before it takes the lock, because a pending call or a
 signal may interrupt it there; such a visitor goes away and is called again. `on_event` and release callbacks run with
@@ -30,6 +30,7 @@ from pxshell.engine.frames import innermost_user_frame, is_own_code, is_user_cod
 from pxshell.engine.pause_machine import PATIENCE, PauseMachine, PauseRequest
 from pxshell.engine.pause_states import PauseEvent, PauseState, ResumeOutcome
 from pxshell.engine.paused_frame import PausedFrame
+from pxshell.engine.postmortem import Failure
 from pxshell.engine.stacks import running_frame, user_place
 from pxshell.engine.standing_stops import StandingStop
 from pxshell.engine.step_rules import StepKind, make_rule
@@ -255,6 +256,21 @@ class Pauser:
         if threading.get_ident() != self._main or stopped == (id(frame), frame.f_lasti):
             return False
         return self._pause(PausedFrame(self._new_id(), frame, place_of(frame), reason), None)
+
+    def stop_if_asked(self, frame: FrameType) -> bool:
+        """Stop for a pending request, in code of ours that waits in the place of a call of the user's.
+
+        What waits for a line of the program waits on. Returns, after the pause, whether there was one.
+        """
+        request = self._machine.request
+        user_frame = innermost_user_frame(frame)
+        if request is None or request.condition is not None or user_frame is None:
+            return False
+        return self._pause(PausedFrame(request.pause_id, user_frame, place_of(user_frame), "pause"), request)
+
+    def stop_after(self, failure: Failure, pause_id: str) -> bool:
+        """Stop in the frames that an exception has ended; returns, after the pause, whether there was one."""
+        return self._pause(PausedFrame.after(failure, pause_id), None)
 
     def install_signal(self) -> None:
         """Handle the signal now, not with the first request, which a thread that waits in C by then does not notice."""

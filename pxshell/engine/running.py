@@ -76,6 +76,8 @@ class Runner:
         self._interrupts = interrupts
         self._answered = answered
         self.questions = Questions(self._ask)
+        #: What a cell, a function or the script raised last, with its traceback.
+        self.last_error: BaseException | None = None
         #: Made with the first cell; control reads it.
         self.shell: RankShell | None = None
         self._run_of: dict[str, Callable[[Job, PausedFrame | None], tuple[dict[str, Any], list[Buffer]]]] = {
@@ -166,6 +168,7 @@ class Runner:
         error = result.error_before_exec or result.error_in_exec
         if error is None:
             return {"status": "ok", "user_expressions": expressions}, []
+        self.last_error = error
         drawn = list(getattr(shell, "_last_traceback", None) or [])
         return error_content(error, drawn), []
 
@@ -225,7 +228,7 @@ class Runner:
                 namespace[name] = value
             return []
 
-        return _tried(push, paused)
+        return self._tried(push, paused)
 
     def _pull(self, job: Job, paused: PausedFrame | None) -> tuple[dict[str, Any], list[Buffer]]:
         from pxshell.protocol.pickles import pack
@@ -235,7 +238,7 @@ class Runner:
             # Copies: the program may go on before they are sent.
             return [bytes(buffer) for buffer in pack(values)]
 
-        return _tried(pull, paused)
+        return self._tried(pull, paused)
 
     def _survey(self, job: Job, paused: PausedFrame | None) -> tuple[dict[str, Any], list[Buffer]]:
         from pxshell.values.survey import answer
@@ -247,7 +250,7 @@ class Runner:
             found.update(content)
             return buffers
 
-        content, buffers = _tried(survey, paused)
+        content, buffers = self._tried(survey, paused)
         return content | found, buffers
 
     def _value(self, expression: str, paused: PausedFrame | None) -> Any:
@@ -263,7 +266,7 @@ class Runner:
             _see_names(function, self._globals(paused))
             return [bytes(buffer) for buffer in pack(function(*args, **kwargs))]
 
-        return _tried(apply, paused)
+        return self._tried(apply, paused)
 
     # -- frames --------------------------------------------------------------------------------------------------------
 
@@ -283,17 +286,19 @@ class Runner:
     def _globals(self, paused: PausedFrame | None) -> Any:
         return paused.namespace if paused is not None else sys.modules["__main__"].__dict__
 
-
-def _tried(function: Callable[[], list[Buffer]], paused: PausedFrame | None) -> tuple[dict[str, Any], list[Buffer]]:
-    """Run a function that belongs to the user; what it raises becomes an error reply."""
-    try:
-        buffers = function()
-    except Exception as error:  # noqa: BLE001 - the user's code may raise anything
-        return error_content(error, traceback.format_exception(type(error), error, error.__traceback__)), []
-    finally:
-        if paused is not None:
-            paused.namespace.write_back()
-    return {"status": "ok"}, buffers
+    def _tried(
+        self, function: Callable[[], list[Buffer]], paused: PausedFrame | None
+    ) -> tuple[dict[str, Any], list[Buffer]]:
+        """Run a function that belongs to the user; what it raises becomes an error reply."""
+        try:
+            buffers = function()
+        except Exception as error:  # noqa: BLE001 - the user's code may raise anything
+            self.last_error = error
+            return error_content(error, traceback.format_exception(type(error), error, error.__traceback__)), []
+        finally:
+            if paused is not None:
+                paused.namespace.write_back()
+        return {"status": "ok"}, buffers
 
 
 def _see_names(function: Any, names: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ import importlib.util
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pkgutil import get_importer
@@ -149,8 +149,14 @@ def _spec_code(spec: ModuleSpec, module: ModuleType, package: str) -> CodeType:
     return code
 
 
-def run(script: Script) -> Ending:
-    """Run a script to its end, printing an uncaught exception as Python does."""
+def run(script: Script, failed: Callable[[BaseException], None] = lambda _: None) -> Ending:
+    """Run a script to its end, printing an uncaught exception as Python does.
+
+    Args:
+        script: What to run.
+        failed: Called with an uncaught exception while its frames are there: after Python has printed it, but before a
+            `sys.excepthook` of the program's, which may end the process (`MPI_Abort`).
+    """
     try:
         code, module = prepare(script)
         exec(code, module.__dict__)  # noqa: S102 - running the user's script is what this is for
@@ -160,9 +166,12 @@ def run(script: Script) -> Ending:
         print(error, file=sys.stderr)  # noqa: T201 - Python's own message at Python's own place
         return Ending(error.status, SystemExit(error.status))
     except BaseException as error:  # noqa: BLE001 - whatever ends the script is reported, as the interpreter does
-        print_exception(error)
-        return Ending(-signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1, error)
-    return Ending(0)
+        raised = error
+    else:
+        return Ending(0)
+    # Out here, where no exception is being handled: what cells raise meanwhile does not have this one as its context.
+    report_exception(raised, failed)
+    return Ending(-signal.SIGINT if isinstance(raised, KeyboardInterrupt) else 1, raised)
 
 
 def end_as(status: int) -> None:
@@ -183,10 +192,20 @@ def _exit_status(error: SystemExit) -> int:
     return 1
 
 
+def report_exception(error: BaseException, failed: Callable[[BaseException], None]) -> None:
+    """Print an uncaught exception, and tell of it; see `run` for which comes first."""
+    error.__traceback__ = _without_ours(error.__traceback__)
+    if sys.excepthook is sys.__excepthook__:
+        print_exception(error)
+        failed(error)
+    else:
+        failed(error)
+        print_exception(error)
+
+
 def print_exception(error: BaseException) -> None:
-    """Hand an uncaught exception to `sys.excepthook`, with the frames of the user's program only."""
-    traceback = _without_ours(error.__traceback__)
-    error.__traceback__ = traceback
+    """Hand an uncaught exception to `sys.excepthook`, as the interpreter does."""
+    traceback = error.__traceback__
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, traceback
     if sys.version_info >= (3, 12):
         sys.last_exc = error

@@ -8,11 +8,12 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any
 
+from pxshell.engine.aborting import begin_of
 from pxshell.engine.activity import ActivityReport
 from pxshell.engine.frames import is_own_code
 from pxshell.engine.moves import Moves
 from pxshell.engine.pausing import Pauser
-from pxshell.engine.stacks import running_frame, stack_of
+from pxshell.engine.stacks import failed_stack, running_frame, stack_of
 from pxshell.engine.waits import wait_of
 from pxshell.protocol.stacks import Frame, StackEnd
 from pxshell.protocol.stacktree import reply_of
@@ -43,13 +44,24 @@ class Sight:
         activity = self._activity.state.activity
         if activity is Activity.IDLE:
             return reply_of([], StackEnd(note="idle"))
+        if activity is Activity.FAILED and (failed := self._failed(full=bool(content.get("full")))):
+            return reply_of(failed, StackEnd(note=_NOTES[activity]))
         frame = self._frame()
         watch = str(content.get("watch") or "")
         still = self._moves.still(watch, frame) if watch else -1
         if content.get("brief"):
             return reply_of([], StackEnd(still=still))
-        end = StackEnd(note=_NOTES[activity]) if activity in _NOTES else wait_of(frame)
+        end = StackEnd(note=_NOTES[activity]) if activity in _NOTES else wait_of(begin_of(frame))
         return reply_of(_shown(frame, full=bool(content.get("full"))), replace(end, still=still))
+
+    def _failed(self, *, full: bool) -> tuple[Frame, ...]:
+        """Return the frames of the exception: what the main thread runs meanwhile is ours."""
+        paused = self._pauser.paused
+        if paused is not None:
+            # It may be let go just now.
+            with suppress(RuntimeError):
+                return failed_stack(paused.stack, full=full)
+        return ()
 
     def _frame(self) -> FrameType | None:
         paused = self._pauser.paused

@@ -9,10 +9,11 @@ from __future__ import annotations
 import sys
 from types import FrameType
 
+from pxshell.engine.frame_stack import FrameStack
 from pxshell.engine.frames import Place, innermost_user_frame, is_user_code, place_of
 from pxshell.protocol.stacks import Frame, collapsed, shortened
 
-__all__ = ["running_frame", "stack", "stack_of", "user_place", "where"]
+__all__ = ["failed_stack", "running_frame", "stack", "stack_of", "user_place", "where"]
 
 
 def where(frame: FrameType) -> Place:
@@ -51,4 +52,10 @@ def stack_of(frame: FrameType | None, *, full: bool = False) -> tuple[Frame, ...
         frames.append(Frame(place.file, place.line, place.function, is_user_code(place.file)))
         frame = frame.f_back
     frames.reverse()
+    return tuple(shortened(frames if full else collapsed(frames)))
+
+
+def failed_stack(stack: FrameStack, *, full: bool = False) -> tuple[Frame, ...]:
+    """Return the stack that an exception has left; as `stack_of`."""
+    frames = [Frame(one.place.file, one.place.line, one.place.function, one.is_user) for one in stack.frames]
     return tuple(shortened(frames if full else collapsed(frames)))

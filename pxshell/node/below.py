@@ -10,6 +10,7 @@ from pxshell.node.engines import EngineRecord
 from pxshell.node.logs import RankLog
 from pxshell.node.node import Node
 from pxshell.node.output import RankOutput
+from pxshell.node.remains import status_of_remains
 from pxshell.node.watch import ProcessWatch
 from pxshell.protocol.endings import end_line
 from pxshell.protocol.marks import Scope
@@ -112,7 +113,9 @@ class EngineHandler:
         """Take a message, after the text that stands before it in the pipes."""
         del fds  # engines send none
         record = self._node.engines.of_peer(peer)
-        if record is None or record.epoch < self._node.launch.epoch or self._node.outside.is_late(message):
+        if record is None or record.epoch < self._node.launch.epoch or self._node.last_look.take(message):
+            return
+        if self._node.outside.is_late(message):
             return
         mark, output = message.header.mark, record.output
         if not mark or output is None:
@@ -140,6 +143,7 @@ class EngineHandler:
         """A link has ended; usually its process ends now."""
         record = self._node.engines.forget_peer(peer)
         if record is not None and record.is_alive:
+            self._node.last_look.left(record)
             self._node.loop.call_later(_AFTERLIFE, self._left, record, why)
 
     def _left(self, record: EngineRecord, why: str) -> None:
@@ -152,6 +156,8 @@ class EngineHandler:
     def _died(self, record: EngineRecord) -> None:
         """The kernel says that the process has ended: its last words first."""
         record.watch = None
+        record.remains = status_of_remains(record.pid)
+        self._node.last_look.left(record)
         self._bury(record, self._node.loop.time() + _LAST_WORDS)
 
     def _bury(self, record: EngineRecord, patience: float) -> None:
@@ -164,10 +170,11 @@ class EngineHandler:
             record.output.close()
             record.output = None
         if node.engines.of(record.rank) is record:
-            status = node.launch.exit_status(record.pid, record.state.exit)
-            why = end_line(status, node.sent.text)
-            node.settle(record, why)
-            node.report(record, liveness=Liveness.DEAD, exit=status, why=why, pause="", cell="")
+            known = record.state.exit if record.remains is None else record.remains
+            status = node.launch.exit_status(record.pid, known)
+            facts = {"reason": "", "why": end_line(status, node.sent.text), **node.last_look.facts(record)}
+            node.settle(record, facts["why"])
+            node.report(record, liveness=Liveness.DEAD, exit=status, pause="", cell="", **facts)
             node.up.flush()
         record.log.close()
         node.maybe_finish()

@@ -29,6 +29,8 @@ class EngineRecord:
     peer: Peer | None = None
     output: RankOutput | None = None
     watch: ProcessWatch | None = None
+    #: Exit status as the kernel told it at the end; None while unknown.
+    remains: int | None = None
 
     @property
     def is_alive(self) -> bool:

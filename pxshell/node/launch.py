@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from pxshell.node.remains import children_of
 from pxshell.node.watch import ProcessWatch
 from pxshell.ranks import RankSet
 from pxshell.transport.base import Reactor
@@ -26,6 +29,8 @@ class Command(msgspec.Struct, frozen=True):
     argv: list[str]
     ranks: str
     env: dict[str, str | None] = {}
+    #: A rank of it that dies takes the others along, and to end them is left to us.
+    ends_together: bool = False
 
 
 class LaunchFile(msgspec.Struct, frozen=True):
@@ -65,6 +70,7 @@ class StartedProcess:
         ended: Callable[[StartedProcess], None],
     ) -> None:
         self.ranks = RankSet.parse_folded(command.ranks)
+        self.ends_together = command.ends_together
         self.name = Path(command.argv[0]).name
         self._ended = ended
         env = {**environment, **{name: value for name, value in command.env.items() if value is not None}}
@@ -145,6 +151,21 @@ class Launch:
             if process.pid == pid:
                 return process.returncode
         return self._statuses.get(pid, otherwise)
+
+    def ends_together(self, rank: int) -> bool:
+        """Tell whether the death of this rank is that of its world, which we have to end."""
+        return any(process.ends_together and rank in process.ranks for process in self.processes)
+
+    def hold_launcher(self, held: bool) -> None:
+        """Stop the launchers whose ranks end together, with the proxies that they have started; or let them go on.
+
+        The ranks are the proxies' children, and are not stopped.
+        """
+        number = signal.SIGSTOP if held else signal.SIGCONT
+        for process in self.processes:
+            for pid in [process.pid, *children_of(process.pid)] if process.ends_together else ():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
     def send_signal(self, number: int) -> None:
         """Send a signal to every process that still runs."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pxshell.node.engines import EngineRecord, Engines
+from pxshell.node.lastlook import LastLook
 from pxshell.node.launch import Launch, LaunchFile, StartedProcess
 from pxshell.node.outside import OutsideStacks
 from pxshell.node.sent import SentSignals
@@ -52,6 +53,7 @@ class Node:
         self.up = Upward(loop, self.pending, self.outlet.deliver)
         #: For ranks that do not say where they stand.
         self.outside = OutsideStacks(self)
+        self.last_look = LastLook(self)
         self.finished: asyncio.Future[None] = loop.create_future()
         #: The world of the present launch, once its first engine has come.
         self.world = ""
@@ -63,6 +65,11 @@ class Node:
     def is_owner(self) -> bool:
         """Whether pxshell started the ranks, so that it may give them pipes and end them."""
         return self.file.launcher != "none"
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the ranks are to end, for good or to start anew."""
+        return self._stopping or self._restarting
 
     # -- processes -----------------------------------------------------------------------------------------------------
 
@@ -119,13 +126,15 @@ class Node:
         if self._restarting or self._stopping:
             self.maybe_finish()
             return
+        if process.ends_together:
+            self.last_look.launcher_ended(process.returncode, self.launch.log_tail())
         came = RankSet(record.rank for record in self.engines if record.epoch == self.launch.epoch)
         status = status_text(process.returncode)
         if missing := process.ranks - came:
             tail = self.launch.log_tail().strip().splitlines()
             last = f": {tail[-1]}" if tail else ""
             self.notice(f"{process.name} ended ({status}) before ranks {missing} were there{last}", "error")
-        elif len(process.ranks) > 1 and process.returncode:
+        elif len(process.ranks) > 1 and process.returncode and not self.last_look.has_happened:
             self.notice(f"{process.name} has ended: {status}", "warning")
 
     # -- up ------------------------------------------------------------------------------------------------------------

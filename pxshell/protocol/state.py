@@ -11,6 +11,7 @@ from pxshell.ranks import RankSet
 
 __all__ = [
     "TRANSITIONS",
+    "WORLD",
     "Activity",
     "ActivityEvent",
     "IllegalTransitionError",
@@ -19,6 +20,9 @@ __all__ = [
     "StateTable",
     "transition",
 ]
+
+#: The reason of a dead rank that was ended because another one had died: its place is where it stood then.
+WORLD = "world"
 
 
 class Activity(StrEnum):
@@ -30,6 +34,7 @@ class Activity(StrEnum):
     PAUSED = "paused"
     #: Asked to pause, but waiting in C: it stands where it is, and its pending pause falls with the resume.
     HELD = "held"
+    #: An exception has ended its code, and its frames are kept; with the resume the exception goes on.
     FAILED = "failed"
     DEBUGGING = "debugging"
     ENDED = "ended"
@@ -54,7 +59,6 @@ class ActivityEvent(StrEnum):
     HOLD = "hold"
     RESUME = "resume"
     FAIL = "fail"
-    RELEASE = "release"
     ATTACH = "attach"
     SELECT = "select"
     EXIT = "exit"
@@ -87,7 +91,7 @@ TRANSITIONS: dict[tuple[Activity, ActivityEvent], Activity] = {
     (_A.HELD, _E.RESUME): _A.BUSY,
     (_A.HELD, _E.END): _A.IDLE,
     (_A.HELD, _E.FAIL): _A.FAILED,
-    (_A.FAILED, _E.RELEASE): _A.IDLE,
+    (_A.FAILED, _E.RESUME): _A.BUSY,
     (_A.IDLE, _E.ATTACH): _A.DEBUGGING,
     (_A.BUSY, _E.ATTACH): _A.DEBUGGING,
     (_A.PAUSED, _E.ATTACH): _A.DEBUGGING,
@@ -125,7 +129,7 @@ class RankState:
     cell: str = ""
     #: Id of the pause that holds it; of a busy rank: that the step leads to which it is in; or "".
     pause: str = ""
-    #: Place of a paused, held or failed rank.
+    #: Place of a paused, held or failed rank, or of one that ended with its world.
     file: str = ""
     line: int = 0
     function: str = ""
@@ -133,7 +137,8 @@ class RankState:
     value: int | float | None = None
     #: How many frames above that place cells run: `up` was said.
     depth: int = 0
-    #: Why it is paused: "request", "sync", "step", "breakpoint", "breakpoint 2", "watch 3: x > 1".
+    #: Why it is paused: "request", "sync", "step", "breakpoint", "breakpoint 2", "watch 3: x > 1";
+    #: of a failed rank "exception"; see also `WORLD`.
     reason: str = ""
     #: Exit status of an ended or dead process, or the negative number of the signal; None while unknown.
     exit: int | None = None

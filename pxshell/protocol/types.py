@@ -76,7 +76,7 @@ def _up(lane: Lane, fold: Fold, *names: str) -> list[MessageType]:
 _ROWS = [
     # Work, down: what runs in the main thread, in the one order that the controller gives.
     *_down(_W, "execute_request", "px_apply_request", "px_push_request", "px_pull_request"),
-    *_down(_W, "px_survey_request", "comm_info_request", "px_select_request"),
+    *_down(_W, "px_survey_request", "comm_info_request", "px_select_request", "px_post_request"),
     # Node to engine, with the write ends of the rank's two output pipes as descriptors.
     *_down(_W, "px_output", needs=Role.NODE),
     # Comms speak both ways and belong to one rank each.
@@ -84,10 +84,12 @@ _ROWS = [
     # Work, up.
     *_up(_W, Fold.LINES, "stream"),
     *_up(_W, Fold.DIGEST, "display_data", "update_display_data", "execute_result", "error", "clear_output"),
-    *_up(_W, Fold.DIGEST, "execute_reply", "px_push_reply", "px_survey_reply", "px_select_reply", "px_place"),
+    *_up(_W, Fold.DIGEST, "execute_reply", "px_push_reply", "px_survey_reply", "px_select_reply"),
+    *_up(_W, Fold.DIGEST, "px_post_reply", "px_place"),
     *_up(_W, Fold.NEVER, "px_apply_reply", "px_pull_reply", "comm_info_reply", "input_request", "px_cut"),
     # Control, down.
     *_down(_C, "px_pause_request", "px_resume_request", "px_signal_request", "interrupt_request", "input_reply"),
+    *_down(_C, "px_abort_request", "px_raise_request"),
     *_down(_C, "px_probe_request", "complete_request", "inspect_request"),
     *_down(_C, "px_step_request", "px_frames_request", "px_source_request"),
     *_down(_C, "px_break_request", "px_clear_request", "px_breaks_request"),
@@ -97,6 +99,7 @@ _ROWS = [
     # Controller to engines: whether anybody listens, and which breakpoints there were before they came.
     *_down(_C, "px_attendance", "px_breakpoints", needs=Role.NODE),
     # Control, up.
+    *_up(_C, Fold.DIGEST, "px_abort_reply", "px_raise_reply"),
     *_up(_C, Fold.DIGEST, "px_pause_reply", "px_resume_reply", "px_signal_reply", "interrupt_reply"),
     *_up(_C, Fold.DIGEST, "px_probe_reply", "complete_reply", "inspect_reply", "px_start_reply"),
     *_up(_C, Fold.DIGEST, "px_step_reply", "px_frames_reply", "px_source_reply"),

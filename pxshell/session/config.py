@@ -15,6 +15,7 @@ class Config:
         mute: Do not show the output of the script.
         live: Show what a cell prints as it comes; else its fold once every rank is accounted for.
         block: Wait for the answers to a cell.
+        hold: Keep the frames of a rank whose script fails, until it is resumed.
         verbose: Say on which ranks each cell runs.
         timeout: After which the prompt comes back from a cell; None waits.
         progress_after: After which a line shows who is waited for; negative never.
@@ -27,6 +28,7 @@ class Config:
     mute: bool = False
     live: bool = True
     block: bool = True
+    hold: bool = False
     verbose: bool = False
     timeout: float | None = None
     progress_after: float = 1.0

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from pxshell.protocol.message import Message
-from pxshell.protocol.state import Activity, Liveness, RankState
+from pxshell.protocol.state import WORLD, Activity, Liveness, RankState
 from pxshell.protocol.types import RUN
 from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.events import Level, Text
-from pxshell.session.answers import event_of
+from pxshell.session.answers import clean, event_of
 from pxshell.session.asks import Asks
 from pxshell.session.desk import Desk
+from pxshell.session.failed import FailureNotices, has_failed
 from pxshell.session.limits import Limits
 from pxshell.session.places import exit_text
 from pxshell.session.waiting import place_text
@@ -37,15 +38,19 @@ class Notices:
         self._asks = asks
         self._lock = threading.Lock()
         self._ends: dict[int | None, RankSet] = {}
+        #: Ranks that ended with their world, by what is said of them.
+        self._worlds: dict[str, RankSet] = {}
         self._timer: threading.Timer | None = None
         self._gather = gather
         self._liveness: dict[int, Liveness] = {}
         self._told_pauses: set[tuple[str, RankSet]] = set()
+        self._failures = FailureNotices(desk)
         self._unsubscribe = desk.client.subscribe(self._take)
 
     def close(self) -> None:
         """Hear nothing more."""
         self._unsubscribe()
+        self._failures.close()
         with self._lock:
             timer, self._timer = self._timer, None
         if timer is not None:
@@ -74,12 +79,17 @@ class Notices:
         with self._lock:
             self._ends[status] = self._ends.get(status, EMPTY) | message.ranks
             is_complete = self._running() <= self._ended()
-            if not is_complete and self._timer is None:
-                self._timer = threading.Timer(self._gather, self._flush)
-                self._timer.daemon = True
-                self._timer.start()
+            if not is_complete:
+                self._flush_later()
         if is_complete:
             self._flush()
+
+    def _flush_later(self) -> None:
+        """Tell soon what has been gathered; the lock is held."""
+        if self._timer is None:
+            self._timer = threading.Timer(self._gather, self._flush)
+            self._timer.daemon = True
+            self._timer.start()
 
     def _running(self) -> RankSet:
         return self._desk.ranks_that(lambda state: state.is_alive and state.cell == RUN)
@@ -93,11 +103,14 @@ class Notices:
     def _flush(self) -> None:
         with self._lock:
             ends, self._ends = self._ends, {}
+            worlds, self._worlds = self._worlds, {}
             timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
         for status, ranks in sorted(ends.items(), key=lambda end: end[1].first):
             self._desk.say(self._end_text(status, ranks), "warning" if status else "info", ranks)
+        for text, ranks in sorted(worlds.items(), key=lambda world: world[1].first):
+            self._desk.say(f"{ranks} {text}", "warning", ranks)
 
     def _end_text(self, status: int | None, ranks: RankSet) -> str:
         how = exit_text(RankState(Activity.ENDED, exit=status))
@@ -115,11 +128,22 @@ class Notices:
             self._liveness[rank] = state.liveness
         if changed:
             self._say_liveness(changed, state)
+        if has_failed(state):
+            self._failures.heard(message.ranks, state)
+        elif state.activity is Activity.STARTING:
+            self._failures.forget(message.ranks)
         if state.is_alive and state.activity is Activity.PAUSED and state.reason not in {"", "request", "sync"}:
             self._say_pause(message.ranks, state)
 
     def _say_liveness(self, ranks: RankSet, state: RankState) -> None:
         do = "does" if len(ranks) == 1 else "do"
+        if state.reason == WORLD:
+            at = f" at {place_text(state)}" if state.file else ""
+            with self._lock:
+                text = f"{clean(state.why)}{at}"
+                self._worlds[text] = self._worlds.get(text, EMPTY) | ranks
+                self._flush_later()
+            return
         texts = {
             Liveness.DEAD: f"{ranks} died: {exit_text(state)}",
             Liveness.LOST: f"{ranks} lost{f': {state.why}' if state.why else ''}",

@@ -14,6 +14,7 @@ from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.events import Progress
 from pxshell.session.answers import clean
 from pxshell.session.desk import Desk
+from pxshell.session.failed import has_failed
 from pxshell.session.limits import Limits
 from pxshell.session.standing import Standing, standing_text
 from pxshell.session.sync import Arm, Cancel, Command, Phase, Probe, Probed, Stop, SyncPause
@@ -29,6 +30,7 @@ _LOOK_S = 0.5
 _LAST_ANSWERS_S = 0.25
 _STOPPABLE = (Activity.STARTING, Activity.BUSY, Activity.PAUSED, Activity.HELD)
 _HELD_BY_PAUSE = (Activity.PAUSED, Activity.HELD)
+_STANDING = (*_HELD_BY_PAUSE, Activity.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,12 @@ class Pausing:
 
     def _stoppable(self, ranks: RankSet) -> RankSet:
         """Return the ranks that live; each must run something that can stop."""
-        living = ranks & self._desk.client.states.alive()
+        failed = ranks & self._desk.ranks_that(has_failed)
+        living = ranks & self._desk.client.states.alive() - failed
         if not living:
-            raise UsageError(f"nothing to pause: {ranks} {'is' if len(ranks) == 1 else 'are'} gone; see %pxstatus")
+            told = f"{failed} {'has' if len(failed) == 1 else 'have'} failed, and stand" if failed else ""
+            told = told or f"{ranks} {'is' if len(ranks) == 1 else 'are'} gone"
+            raise UsageError(f"nothing to pause: {told}; see %pxstatus")
         other = self._desk.ranks_that(lambda state: state.activity not in _STOPPABLE) & living
         if other:
             state = self._desk.client.states.of(other.first)
@@ -88,7 +93,7 @@ class Pausing:
         return PauseOutcome(pause, standing.all_paused, standing.held)
 
     def _standing(self, ranks: RankSet) -> RankSet:
-        return self._desk.ranks_that(lambda state: state.activity in _HELD_BY_PAUSE) & ranks
+        return self._desk.ranks_that(lambda state: state.activity in _STANDING) & ranks
 
     def _looked_at(
         self,
@@ -99,6 +104,10 @@ class Pausing:
         groups = list(self._desk.client.states.among(ranks))
         others = [(who, clean(str(one.get("why") or one["outcome"]))) for who, one in replies if _is_other(one)]
         others += missing
+        failed = _union(who for who, state in groups if has_failed(state))
+        others = [(rest, why) for who, why in others if (rest := who - failed)]
+        if failed:
+            others.append((failed, "failed meanwhile"))
         standing = _union(who for who, state in groups if state.activity in _HELD_BY_PAUSE)
         running = ranks - standing - _union(who for who, _ in others)
         if running:
@@ -151,7 +160,7 @@ class Pausing:
                 left = deadline - time.monotonic()
                 gone = machine.ranks - self._desk.ranks_that(_may_stop)
                 if left <= 0 or gone:
-                    command = machine.fail([(gone, "it has ended")] if gone else ())
+                    command = machine.fail(self._gone(gone))
                 if command is None and not machine.is_over:
                     command = self._look_again(machine, expression, wake)
                 elif command is not None:
@@ -160,6 +169,10 @@ class Pausing:
                     self._show_progress(machine, expression)
             if command is not None:
                 self._carry_out(machine, command, expression, 1.0)
+
+    def _gone(self, ranks: RankSet) -> list[tuple[RankSet, str]]:
+        failed = ranks & self._desk.ranks_that(has_failed)
+        return [(who, why) for who, why in ((ranks - failed, "it has ended"), (failed, "it has failed")) if who]
 
     def _look_again(self, machine: SyncPause, expression: str, wake: Wake) -> Command | None:
         wake.wait(_AGAIN_S)
@@ -224,7 +237,9 @@ class Pausing:
 
     def resume(self, ranks: RankSet | None) -> RankSet:
         """Let ranks go on; see `Session.resume`."""
-        pauses = self._pauses(self._desk.client.ranks if ranks is None else ranks)
+        failed = self._desk.ranks_that(has_failed)
+        wanted = self._desk.client.ranks if ranks is None else ranks
+        pauses = self._pauses(wanted if ranks is not None else wanted - failed) or self._pauses(wanted)
         if not pauses:
             raise UsageError(f"no rank{'' if ranks is None else f' of {ranks}'} is paused")
         resumed = EMPTY
@@ -232,18 +247,23 @@ class Pausing:
             resumed |= self._resume(pause, held)
         if resumed:
             self._desk.say(f"{resumed} resumed", ranks=resumed)
+        if kept := failed - _union(pauses.values()):
+            # With its exception a job may end: not by a word that was meant for the others.
+            has = "has failed, and stays" if len(kept) == 1 else "have failed, and stay"
+            self._desk.say(f"{kept} {has}.  Let the exception go on: %pxsignal resume -t {kept}", ranks=kept)
         return resumed
 
     def _pauses(self, ranks: RankSet) -> dict[str, RankSet]:
         pauses: dict[str, RankSet] = {}
         for who, state in self._desk.client.states.among(ranks):
             is_stepping = state.activity is Activity.BUSY and bool(state.pause)
-            if state.is_alive and (state.activity in _HELD_BY_PAUSE or is_stepping):
+            if state.is_alive and (state.activity in _STANDING or is_stepping):
                 pauses[state.pause] = pauses.get(state.pause, EMPTY) | who
         return pauses
 
     def _resume(self, pause: str, ranks: RankSet) -> RankSet:
         limit = self._desk.config.control_deadline
+        failed = self._desk.ranks_that(has_failed)
         request = self._desk.control("px_resume_request", {"pause": pause}, ranks, limit)
         resumed = EMPTY
         for who, content in request.replies():
@@ -252,12 +272,17 @@ class Pausing:
             else:
                 self._desk.say(f"{who} not resumed: {content.get('outcome')}", "warning", who)
         for who, why in (*request.account.missing, *_late(request.account.pending, limit)):
-            self._desk.say(f"{who} not resumed: {why}", "warning", who)
+            # A failed rank that went on may have ended before it could say so.
+            resumed |= who & failed
+            if left := who - failed:
+                self._desk.say(f"{left} not resumed: {why}", "warning", left)
         self._wait_states(lambda: not (self._paused_by(pause) & resumed), limit)
         return resumed
 
     def _paused_by(self, pause: str) -> RankSet:
-        return self._desk.ranks_that(lambda state: state.activity in _HELD_BY_PAUSE and state.pause == pause)
+        return self._desk.ranks_that(
+            lambda state: state.is_alive and state.activity in _STANDING and state.pause == pause
+        )
 
     def _wait_states(self, holds: Callable[[], bool], limit: float) -> None:
         """Wait until the states, which come beside the replies, say it too."""

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from pxshell.protocol.state import Activity, Liveness, RankState, StateTable
+from pxshell.protocol.state import WORLD, Activity, Liveness, RankState, StateTable
 from pxshell.ranks import EMPTY, RankSet
 from pxshell.session.desk import is_running_script
 from pxshell.session.syntax import is_single_expression
@@ -117,6 +117,8 @@ def _end_text(state: RankState) -> str:
 
 def exit_text(state: RankState) -> str:
     """Write how a process ended: `exit 1`, `signal 9 (KILL)`, or what else is known."""
+    if state.reason == WORLD:
+        return state.why
     if state.exit is None:
         return state.why or "gone, status unknown"
     return f"exit {state.exit}" if state.exit >= 0 else _signal_text(-state.exit)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pxshell.protocol.state import Activity, Liveness, RankState
+from pxshell.protocol.state import WORLD, Activity, Liveness, RankState
 from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.events import States
+from pxshell.session.answers import clean
 from pxshell.session.desk import is_running_script
 from pxshell.session.places import exit_text
 from pxshell.session.ports import ClientPort
@@ -25,16 +26,18 @@ def prompt_text(client: ClientPort, focus: RankSet) -> str:
     words = sorted({_prompt_word(state) for _, state in client.states.among(focus)})
     places = [word for word in words if ":" in word]
     if len(places) > 1:
-        words = ["paused", *(word for word in words if ":" not in word)]
+        stopped = {"failed" if word.startswith("failed ") else "paused" for word in places}
+        words = [*sorted(stopped), *(word for word in words if ":" not in word)]
     told = "+".join(word for word in words if word)
     return f"px[{focus}] {told}" if told else f"px[{focus}]"
 
 
 def _prompt_word(state: RankState) -> str:
     word = state_word(state)
-    if word in {"paused", "debugging"} and state.file:
+    if word in {"paused", "debugging", "failed"} and state.file:
         place = place_text(state).partition(" in ")[0]
-        return f"{place} up {state.depth}" if state.depth else place
+        place = f"{place} up {state.depth}" if state.depth else place
+        return f"failed {place}" if word == "failed" else place
     # A cell of ours that was left running shows; an idle rank is what one expects.
     return "" if word == "idle" else word
 
@@ -61,6 +64,9 @@ def states_of(client: ClientPort) -> States:
 
 def _where(state: RankState) -> str:
     if not state.is_alive:
-        return exit_text(state)
+        return (
+            f"{exit_text(state)}, at {place_text(state)}" if state.file and state.reason == WORLD else exit_text(state)
+        )
     step = f", value {state.value}" if state.value is not None else ""
-    return f"{place_text(state)}{step}" if state.file else state.why
+    why = f": {clean(state.why)}" if state.activity is Activity.FAILED else ""
+    return f"{place_text(state)}{step}{why}" if state.file else state.why

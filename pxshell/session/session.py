@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from pxshell.errors import UsageError
+from pxshell.errors import DeadlineError, UsageError
 from pxshell.protocol.stacktree import StackTree
 from pxshell.ranks import RankSet
 from pxshell.render.display import Display
 from pxshell.render.events import CellAnswers, Comparison, Plot, States
+from pxshell.session.aborting import abort_calls
 from pxshell.session.asks import Asks
 from pxshell.session.cells import CellOutcome, Cells
 from pxshell.session.comparing import Comparing, Side
@@ -20,6 +21,7 @@ from pxshell.session.config import Config
 from pxshell.session.data import Data
 from pxshell.session.debugger import Debugger
 from pxshell.session.desk import Desk
+from pxshell.session.failed import post_mortem, stop_on_raise
 from pxshell.session.history import History, PastCell, PastResult
 from pxshell.session.limits import Limits
 from pxshell.session.looking import Looking
@@ -233,9 +235,39 @@ class Session:
         return self._pausing.pause(ranks, sync=sync, deadline=deadline)
 
     def resume(self, ranks: RankSet | None = None) -> RankSet:
-        """Let ranks go on; None is every rank that a pause holds, whatever the focus. Returns those that went on."""
+        """Let ranks go on; None is every rank that a pause holds, whatever the focus. Returns those that went on.
+
+        The exception of a failed rank goes on only if the rank is named, or if no pause holds any other.
+        """
         self.start_script()
         return self._pausing.resume(ranks)
+
+    def post(self, ranks: RankSet | None = None) -> RankSet:
+        """Stop ranks in the frames of what their last failed cell, or their script, raised; show where they stand.
+
+        `resume` ends it. Returns the ranks that stand, those that have failed before included; None is the focus.
+
+        Raises:
+            UsageError: none of them has anything to look at.
+        """
+        return post_mortem(self._desk, self.focus if ranks is None else ranks)
+
+    def stop_on_raise(self, names: Sequence[str], ranks: RankSet | None = None) -> RankSet:
+        """Let ranks pause where they raise exceptions of these classes, caught or not, before any frame is left.
+
+        Without names it is ended. Returns the ranks that do it; None are all ranks. New processes do not know of it.
+
+        Raises:
+            UsageError: none of them can.
+        """
+        return stop_on_raise(self._desk, names, self.world if ranks is None else ranks)
+
+    def hold(self, *, on: bool) -> None:
+        """Say whether ranks whose script fails from now on keep their frames until they are resumed."""
+        limit = self.config.control_deadline
+        if not self.client.request("px_attend_request", {"hold": on}, self.world).wait(limit):
+            raise DeadlineError("hold what fails", limit)
+        self.config.hold = on
 
     def signal(self, what: str, ranks: RankSet | None = None, *, yes: bool = False) -> RankSet:
         """Send a signal (`INT`, `SIGTERM`, `9`), show for each rank whether it was sent, and return those where it was.
@@ -288,6 +320,13 @@ class Session:
         """
         self.start_script()
         return escalate(self._desk, self.focus if ranks is None else ranks, seconds, yes=yes)
+
+    def abort(self, ranks: RankSet | None = None) -> RankSet:
+        """Free ranks from the calls of MPI that they wait in, without ending them; show how, and return those freed.
+
+        With interruptible communicators the call raises `CallAbortedError`; with ULFM its communicator is revoked.
+        """
+        return abort_calls(self._desk, self.focus if ranks is None else ranks)
 
     def restart(self) -> RankSet:
         """Start all ranks anew: same numbers, next epoch; focus and names stay."""

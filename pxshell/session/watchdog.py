@@ -25,7 +25,8 @@ _LONGEST_S = 5.0
 #: Looks in quick succession before it speaks: a loop around one call is at the same place most of the time.
 _LAST_LOOKS = 8
 _LAST_EVERY_S = 0.05
-_ON_PURPOSE = frozenset({Activity.PAUSED, Activity.HELD, Activity.DEBUGGING})
+# Of a failed rank its peers' waiting has been told.
+_ON_PURPOSE = frozenset({Activity.PAUSED, Activity.HELD, Activity.FAILED, Activity.DEBUGGING})
 
 
 class Watchdog:
@@ -83,7 +84,7 @@ class Watchdog:
         now = self._clock()
         self._take(busy, now)
         last = max((since for since, _ in self._since.values()), default=now)
-        if now - last >= limit and self._told != busy and self._is_still(busy):
+        if now - last >= limit and self._told != busy and self._is_still(busy) and busy <= self._busy():
             self._told = busy
             self._speak(busy, now - last)
         owing = EMPTY

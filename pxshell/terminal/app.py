@@ -58,6 +58,8 @@ def run_terminal(cluster: ClusterPort, *, was_started: bool) -> int:
             shell = _make_shell()
             leaving = Leaving(session, screen, was_started, cluster.stop, asks=not shell.simple_prompt)
             shell.take_face(Face(session, screen, display, leaving))
+            if client.snapshot.script:
+                session.hold(on=True)
             if was_started and client.snapshot.script:
                 client.request("px_start_request", {}, client.ranks)
             elif not client.snapshot.script:

@@ -52,9 +52,8 @@ class Leaving:
         """Return what is asked, "" when there is no choice; the capital letter is what Return means."""
         client = self.session.client
         if script := [state for _, state in client.states.groups() if state.is_alive and state.cell == RUN]:
-            is_running = any(state.activity is Activity.BUSY for state in script)
             name = client.snapshot.script or "a script"
-            return f"{name} is {'still running' if is_running else 'paused'}. Detach, or stop it? [D/s] "
+            return f"{name} {_doing({state.activity for state in script})}. Detach, or stop it? [D/s] "
         if self._script_has_ended():
             return f"{client.snapshot.script} has ended, and its ranks end when you leave. Leave? [Y/n] "
         return f"Cluster {client.name} was started here. Stop it, or detach? [S/d] " if self.started_here else ""
@@ -93,3 +92,9 @@ class Leaving:
 
     def _say(self, line: str) -> None:
         self.screen.write(f"{line}\n")
+
+
+def _doing(activities: set[Activity]) -> str:
+    if Activity.FAILED in activities:
+        return "has failed, and waits"
+    return "is still running" if Activity.BUSY in activities else "is paused"

@@ -148,7 +148,11 @@ class ScriptedClient:
         # Every first pause asks for the one, every result that is not kept for the other.
         no_limits = replies("px_limits_reply", (None, {"status": "ok", "limits": []}))
         no_history = replies("px_history_reply", (None, {"status": "ok", "cells": [], "messages": []}))
-        self._table: dict[str, Answer] = {"px_limits_request": no_limits, "px_history_request": no_history}
+        self._table: dict[str, Answer] = {
+            "px_attend_request": replies("px_attend_reply", (None, {"status": "ok"})),
+            "px_limits_request": no_limits,
+            "px_history_request": no_history,
+        }
         self._subscribers: list[OnMessage] = []
         self._numbers = itertools.count(1)
 

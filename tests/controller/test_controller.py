@@ -201,13 +201,17 @@ def test_the_death_of_a_node_is_known_though_its_link_would_wait() -> None:
     run(check)
 
 
+def attendance(clients: int, *, watching: int = 0, stay: bool = False, hold: bool = False) -> dict[str, object]:
+    return {"clients": clients, "watching": watching, "stay": stay, "hold": hold}
+
+
 def test_engines_learn_who_is_there_whoever_comes_first() -> None:
     """A client that only looks counts: `breakpoint()` waits for it, and output is copied to it."""
 
     def check(world: World) -> None:
         first = world.node(0)
         world.peer(Role.OBSERVER)
-        assert world.server.to(first, "px_attendance")[-1].data() == {"clients": 1, "watching": 1, "stay": False}
+        assert world.server.to(first, "px_attendance")[-1].data() == attendance(1, watching=1)
         second = world.node(1)
         told = world.server.to(second, "px_attendance")[-1]
         assert (str(told.ranks), told.data()["clients"]) == ("1", 1)
@@ -222,11 +226,15 @@ def test_engines_learn_whether_somebody_stays() -> None:
         node = world.node(0, 1)
         client = world.peer(Role.OPERATOR)
         world.says(client, "px_attend_request", {"stay": True}, RankSet())
-        assert world.server.to(node, "px_attendance")[-1].data() == {"clients": 1, "watching": 0, "stay": True}
-        world.says(client, "px_attend_request", {"watch": True}, RankSet())
-        assert world.server.to(node, "px_attendance")[-1].data() == {"clients": 1, "watching": 1, "stay": False}
+        assert world.server.to(node, "px_attendance")[-1].data() == attendance(1, stay=True)
+        world.says(client, "px_attend_request", {"hold": True}, RankSet())
+        assert world.server.to(node, "px_attendance")[-1].data() == attendance(1, stay=True, hold=True)
+        world.says(client, "px_attend_request", {"watch": True, "stay": False}, RankSet())
+        assert world.server.to(node, "px_attendance")[-1].data() == attendance(1, watching=1), (
+            "who watches holds nobody"
+        )
         world.controller.peer_left(client, "gone")
-        assert world.server.to(node, "px_attendance")[-1].data() == {"clients": 0, "watching": 0, "stay": False}
+        assert world.server.to(node, "px_attendance")[-1].data() == attendance(0)
 
     run(check)
 

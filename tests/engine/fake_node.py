@@ -74,9 +74,9 @@ class FakeNode:
         """Send a request and return the content of its reply."""
         return self.reply_to(self.request(kind, content, **more)).data()
 
-    def attend(self, clients: int = 1, *, stay: bool = False) -> None:
+    def attend(self, clients: int = 1, *, stay: bool = False, hold: bool = False, watching: int = 0) -> None:
         """Tell the engine who is attached."""
-        self.request("px_attendance", {"clients": clients, "stay": stay})
+        self.request("px_attendance", {"clients": clients, "watching": watching, "stay": stay, "hold": hold})
 
     def until_reply(self, request: str) -> list[Message]:
         """Wait for the reply and return what was said for the request."""

@@ -169,3 +169,34 @@ def test_a_forked_child_of_a_program_that_has_joined_prints_as_before(rig, visit
     attach(visitor)
     visitor.cell("setattr(sys, 'go', 1)", place="peek")
     assert engine.finish()[:2] == (0, "one\n4\ntwo\n4\n")
+
+
+FAILS = """
+    import pxshell, sys, threading
+    pxshell.join()
+    def work(go=False):
+        while not hasattr(sys, "go"): threading.Event().wait(0.01)
+        raise OSError("no room")
+    print("up")
+    work()
+"""
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+def test_a_program_that_has_joined_is_held_when_it_fails(rig, visitor, is_held):
+    """P8: its frames can be looked at if a client wants that; either way it ends as plain Python does."""
+    engine = rig.start_alone("sim.py", files={"sim.py": FAILS}, python=PYTHON)
+    attach(visitor)
+    visitor.attend(1, hold=is_held)
+    visitor.wait_state("busy")
+    visitor.run("setattr(sys, 'go', 1)", place="peek")
+    if is_held:
+        state = visitor.wait_state("failed")
+        assert (state["function"], state["why"]) == ("work", "OSError: no room")
+        assert visitor.run("go", place=f"frame:{state['pause']}")[-1].data()["status"] == "ok"
+        visitor.request("px_resume_request", {"pause": state["pause"]})
+    status, out, err = engine.finish()
+    assert (status, out) == (1, "up\n")
+    assert err.startswith("Traceback (most recent call last):\n")
+    assert err.endswith('in work\n    raise OSError("no room")\nOSError: no room\n')
+    assert "pxshell" not in err

@@ -10,7 +10,6 @@ import environments
 import pytest
 
 from pxshell import Cluster
-from pxshell.cluster import list_clusters
 from pxshell.session import Session
 from pxshell.testing.waiting import wait_until
 
@@ -108,18 +107,18 @@ def test_a_simulation_on_open_mpi_is_paused_ten_times_of_ten(python, monkeypatch
     assert checksums(display.text()) == undisturbed
 
 
-def test_a_killed_rank_of_open_mpi_is_told_and_ends_its_job(python):
-    """P8: not without --yes; afterwards every rank is accounted for, and nothing of the job is left."""
+def test_the_peers_of_a_killed_rank_of_open_mpi_live_on(python):
+    """P8: with ULFM its death is not that of its job; the others answer, and a restart brings it back."""
     started, done = pxshell(python, "start", "calm-fox", "--mpi=openmpi", "-n", "4")
     assert done.returncode == 0, done.stderr
-    assert "4 MPI ranks (Open MPI 5." in started[-1]["text"]
+    assert "with ULFM)" in started[-1]["text"]
     try:
-        said, done = pxshell(python, "attach", cells=["%pxsignal KILL -t 2"])
-        assert done.returncode == 1
-        assert "ends the whole Open MPI" in said[-1]["text"]
-        said, _ = pxshell(python, "attach", cells=["%pxsignal KILL -t 2 --yes"])
+        said, _ = pxshell(python, "attach", cells=["%pxsignal KILL -t 2"])
         assert ("2", "KILL sent to 2") in [(one["ranks"], one["text"]) for one in said]
-        wait_until(lambda: not list_clusters(), LIMIT_S, "mpiexec has ended the other ranks, and the cluster")
+        said, done = pxshell(python, "attach", cells=["%px -t 0-1,3 rank < 4"])
+        assert done.returncode == 0, done.stderr
+        assert results(said) == [("0-1,3", "True")]
+        said, done = pxshell(python, "attach", cells=["%pxrestart", "rank < 4"])
+        assert results(said) == [("0-3", "True")]
     finally:
-        if list_clusters():
-            pxshell(python, "stop", "calm-fox")
+        pxshell(python, "stop", "calm-fox")

@@ -29,7 +29,7 @@ CASES = [
     ("%pxfocus -0", [], "focus: 1-3 (of 0-3)\n"),
     ("%pxfocus --name left 0-1", [], "@left: 0-1\n"),
     ("%pxfocus @paused", [], "this selects no rank (in '@paused', at 1)\n"),
-    ("%pxsignal", [], "which? %pxsignal pause | resume | INT TERM KILL USR1 ... | --escalate\n"),
+    ("%pxsignal", [], "which? %pxsignal pause | resume | abort | INT TERM KILL USR1 ... | --escalate\n"),
     ("%pxsignal pause", [], "not paused: 0-3 are idle, running no script\n"),
     ("%pxsignal resume", [], "no rank is paused\n"),
     ("%pxsignal resume --sync x", [], "--sync belongs to pause and takes an expression: %pxsignal pause --sync step\n"),

@@ -348,3 +348,97 @@ def test_a_link_to_a_slow_controller_cuts_text_with_notice(on_machine: Callable[
         assert cut.data()["file"] == str(log)
 
     on_machine(check)
+
+
+def stacks_reply(engine: SimulatedEngine, question: Message, line: int) -> None:
+    entries = [["/home/me/sim.py", line, "step", True]]
+    end = ["MPI", "Allreduce", "", True, "", False, -1]
+    engine.say("px_stacks_reply", {"status": "ok", "entries": entries, "end": end}, parent=question.id)
+
+
+WORLD = [{"argv": SLEEPER, "ranks": "0-1", "ends_together": True}]
+
+
+def dies(machine: Machine, rank: int) -> None:
+    """Let the process of a rank be dead; in these tests it is this process."""
+    record = machine.node.engines.of(rank)
+    assert record is not None
+    assert record.watch is not None
+    record.watch._fire()
+
+
+def test_the_peers_of_the_first_to_die_say_where_they_are_before_their_world_ends(
+    on_machine: Callable[..., None],
+) -> None:
+    """P3, P8: which rank did it, and where the others were, is in their states and logs."""
+
+    async def check(machine: Machine) -> None:
+        machine.node.start()
+        _, peer = await machine.engine(0), await machine.engine(1)
+        ended: list[int] = []
+        survivor = machine.node.engines.of(1)
+        assert survivor is not None
+        assert survivor.watch is not None
+        survivor.watch.send_signal = lambda number, _pid: ended.append(number)  # type: ignore[method-assign]
+        dies(machine, 0)
+        async with asyncio.timeout(10):
+            while not (asked := [m for m in peer.received if m.type == "px_stacks_request"]):
+                await asyncio.sleep(0.001)
+        stacks_reply(peer, asked[0], 87)
+        async with asyncio.timeout(10):
+            while not ended:
+                await asyncio.sleep(0.001)
+        assert ended == [signal.SIGKILL]
+        assert not any(m.type == "px_stacks_reply" for m in machine.above.messages), "nobody above has asked"
+        dies(machine, 1)
+        last = await machine.above.wait("px_state", lambda m: m.data()["reason"] == "world")
+        told = {name: last.data()[name] for name in ("why", "file", "line", "function")}
+        place = {"file": "/home/me/sim.py", "line": 87, "function": "step"}
+        assert told == {"why": "ended with rank 0, in MPI Allreduce", **place}
+        log = (machine.node.directory / "logs" / "rank-1.log").read_text()
+        assert log.endswith('File "/home/me/sim.py", line 87, in step\n  in MPI Allreduce\n')
+
+    on_machine(check, WORLD)
+
+
+def test_a_rank_that_says_goodbye_takes_nobody_along(on_machine: Callable[..., None]) -> None:
+    """It has ended as a program ends; its peers go on."""
+
+    async def check(machine: Machine) -> None:
+        machine.node.start()
+        first, peer = await machine.engine(0), await machine.engine(1)
+        first.say("px_state", RankState(Activity.ENDED, exit=0).to_content())
+        await machine.above.wait("px_state", lambda m: m.data()["activity"] == "ended")
+        dies(machine, 0)
+        await machine.above.wait("px_state", lambda m: m.data()["liveness"] == "dead")
+        assert not machine.node.last_look.has_happened
+        assert not any(m.type == "px_stacks_request" for m in peer.received)
+
+    on_machine(check, WORLD)
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "exit_status"),
+    [
+        (11, "EXIT STRING: Segmentation fault (signal 11)", -signal.SIGSEGV),
+        (7, "BAD TERMINATION", 7),
+        (255, "", None),
+        (0, "", None),
+    ],
+)
+def test_how_the_first_rank_died_is_what_its_launcher_says_if_nobody_else_can(
+    on_machine: Callable[..., None], status: int, said: str, exit_status: int | None
+) -> None:
+    """P3: mpiexec may reap a rank before the node has looked at what is left of it."""
+
+    async def check(machine: Machine) -> None:
+        machine.node.start()
+        await machine.engine(0)
+        dies(machine, 0)
+        await machine.above.wait("px_state", lambda m: m.data()["liveness"] == "dead")
+        machine.node.last_look.launcher_ended(status, said)
+        record = machine.node.engines.of(0)
+        assert record is not None
+        assert record.state.exit == exit_status
+
+    on_machine(check, WORLD)

@@ -65,7 +65,7 @@ def test_what_stands_can_go_on():
     """P5: no activity but the end is one that a rank cannot leave by itself or by the user."""
     assert transition(Activity.PAUSED, ActivityEvent.RESUME) is Activity.BUSY
     assert transition(Activity.HELD, ActivityEvent.RESUME) is Activity.BUSY
-    assert transition(Activity.FAILED, ActivityEvent.RELEASE) is Activity.IDLE
+    assert transition(Activity.FAILED, ActivityEvent.RESUME) is Activity.BUSY
     assert transition(Activity.DEBUGGING, ActivityEvent.RESUME) is Activity.BUSY
 
 

@@ -183,8 +183,17 @@ def test_the_prompt_follows_the_state(work, running, painted):
 
 
 def test_the_script_starts_when_the_front_end_is_there(work, running):
+    """What fails is held from its first line on."""
     work(running, "?running>", CTRL_D, "?[D/s]", "d\r")
-    assert running.asked[0].type == "px_start_request"
+    first, second = running.asked[:2]
+    assert (first.type, first.content) == ("px_attend_request", {"hold": True})
+    assert second.type == "px_start_request"
+
+
+def test_a_program_that_has_failed_is_said_to_wait(work, running):
+    """Nobody takes it for one that runs."""
+    running.set_state("3", activity="failed", cell="run", file="sim.py", line=91, why="ValueError: no mass", pause="f")
+    work(running, "?failed sim.py:91", CTRL_D, "?sim.py has failed, and waits. Detach, or stop it?", "d\r")
 
 
 def test_an_attached_terminal_starts_and_stops_nothing(work, client, painted):

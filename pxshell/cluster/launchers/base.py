@@ -67,10 +67,13 @@ class Command:
     env: Mapping[str, str | None]
     #: Folded rank set: one rank is this process itself, several come from a launcher.
     ranks: str
+    #: A rank that dies takes the others along, and the launcher leaves it to the node to end them.
+    ends_together: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry of `launch.json`."""
-        return {"argv": list(self.argv), "env": dict(self.env), "ranks": self.ranks}
+        told = {"ends_together": True} if self.ends_together else {}
+        return {"argv": list(self.argv), "env": dict(self.env), "ranks": self.ranks, **told}
 
 
 class Launcher(ABC):

@@ -21,6 +21,9 @@ from pxshell.rendezvous.directories import state_directory
 
 __all__ = ["MpiLauncher"]
 
+#: The variable that tells a rank that Hydra will send it SIGUSR1 when a peer has died, and that it has to live on.
+SURVIVES = "PXSHELL_SURVIVES"
+
 # With one of these the user says where ranks go; without, Hydra forks them here (it would ssh to the own host name).
 _HYDRA_PLACES = ("-launcher", "--launcher", "-bootstrap", "--bootstrap")
 
@@ -38,6 +41,8 @@ class MpiLauncher(Launcher):
         library = read_library(spec.program.interpreter, cache)
         mpiexec = _choose(spec, usable_mpiexecs(spec.environ, cache), library)
         facts = {"mpiexec": mpiexec.path, "flavour": mpiexec.make.flavour, "mpi": str(library)}
+        if _has_ulfm(mpiexec.make):
+            facts |= {"ulfm": "yes", "mpi": f"{library} with ULFM"}
         if os.geteuid() == 0:
             facts["root"] = "yes"
         return replace(spec, facts={**spec.facts, **facts})
@@ -46,10 +51,17 @@ class MpiLauncher(Launcher):
         """One command: mpiexec with all ranks."""
         family = family_of(spec.facts["flavour"])
         fork = ("-launcher", "fork") if family == "hydra" and not _names_places(spec.launch_args) else ()
-        argv = (spec.facts["mpiexec"], "-n", str(spec.size), *fork, *spec.launch_args)
+        # Hydra kills the peers of a rank that dies within milliseconds: our node does it, after a last look at them.
+        ours = spec.facts["flavour"] == "mpich" and spec.size > 1
+        leave: tuple[str, ...] = ("-disable-auto-cleanup",) if ours else ()
+        if "ulfm" in spec.facts and "--with-ft" not in spec.launch_args:
+            leave = ("--with-ft", "ulfm")  # the peers of a rank that dies live on, and are told
+        argv = (spec.facts["mpiexec"], "-n", str(spec.size), *fork, *leave, *spec.launch_args)
         env = _open_mpi_env(spec) if family == "openmpi" else {}
+        env |= {SURVIVES: "1"} if ours else {}
         ranks = "0" if spec.size == 1 else f"0-{spec.size - 1}"
-        return [Command((*argv, *spec.program.engine_argv(hold=spec.hold)), env | spec.base_env(), ranks)]
+        command = (*argv, *spec.program.engine_argv(hold=spec.hold))
+        return [Command(command, env | spec.base_env(), ranks, ends_together=ours)]
 
 
 def _choose(spec: LaunchSpec, mpiexecs: Iterable[Mpiexec], library: Make) -> Mpiexec:
@@ -74,6 +86,11 @@ def _why_none(spec: LaunchSpec, others: list[Mpiexec], library: Make) -> str:
         firsts.setdefault(one.make, one.path)
     there = ", ".join(f"{path} ({make})" for make, path in firsts.items())
     return f"no mpiexec of {FLAVOURS[spec.flavour]} here; put it on PATH, or take one of these: {there}"
+
+
+def _has_ulfm(mpiexec: Make) -> bool:
+    """Tell whether ranks can outlive one of them (https://docs.open-mpi.org/en/v5.0.x/features/ulfm.html)."""
+    return mpiexec.flavour == "openmpi" and mpiexec.version.partition(".")[0] not in {"", "1", "2", "3", "4"}
 
 
 def _fits(mpiexec: Make, library: Make) -> bool:

@@ -72,7 +72,9 @@ def test_one_mpiexec_starts_all_ranks(tmp_path, library):
     """One command, all ranks, forked here: no ssh."""
     path = put_mpiexec(tmp_path / "bin", "HYDRA build details: Version: 5.0.2")
     spec, (command,) = checked(make_spec(path.parent))
-    assert command.argv == (str(path), "-n", "4", "-launcher", "fork", sys.executable, "-m", "pxshell.engine")
+    engine = (sys.executable, "-m", "pxshell.engine")
+    assert command.argv == (str(path), "-n", "4", "-launcher", "fork", "-disable-auto-cleanup", *engine)
+    assert command.to_json()["ends_together"], "the node ends the world of a dead rank, after a last look"
     assert (command.ranks, spec.facts["mpi"]) == ("0-3", "MPICH 5.0.2")
 
 
@@ -179,7 +181,7 @@ def test_open_mpi_may_run_as_root_and_oversubscribed(tmp_path, library, monkeypa
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     path = put_mpiexec(tmp_path / "bin", "mpirun (Open MPI) 5.0.11")
     _, (command,) = checked(make_spec(path.parent))
-    assert command.argv[:4] == (str(path), "-n", "4", sys.executable)
+    assert command.argv[:6] == (str(path), "-n", "4", "--with-ft", "ulfm", sys.executable)
     assert command.env["OMPI_ALLOW_RUN_AS_ROOT"] == command.env["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] == "1"
     assert command.env["PRTE_MCA_rmaps_default_mapping_policy"] == ":oversubscribe"
     assert command.env["PRTE_MCA_hwloc_default_binding_policy"] == "none"
