@@ -169,6 +169,8 @@ class Pauser:
             rule = make_rule(kind, paused.stack.selected.frame, line) if paused is not None else None
         except RuntimeError:  # the pause has ended meanwhile
             rule = None
+        if paused is not None and paused.failure:
+            start = ""  # frames that have ended take no step: it is stale
         request = PauseRequest(pause_id, rule=rule or make_rule(StepKind.STEP), start=start)
         self._locked(self._machine.take, request, None, self._clock())
 

@@ -32,6 +32,11 @@ class Debugger:
     def _ranks(self, ranks: RankSet | None) -> RankSet:
         return self._desk.focus.ranks if ranks is None else ranks
 
+    def _running(self, ranks: RankSet | None) -> RankSet:
+        """Return the ranks meant; a script that waits for us begins. Breakpoints are set before that."""
+        self._desk.start.let_go()
+        return self._ranks(ranks)
+
     def where(self, ranks: RankSet | None = None, *, full: bool = False) -> None:
         """Show the stacks with their lines of source, and which frame cells run in; of running ranks too.
 
@@ -39,15 +44,15 @@ class Debugger:
             ranks: Whose.
             full: With the frames of libraries.
         """
-        self._frames.where(self._ranks(ranks), full=full)
+        self._frames.where(self._running(ranks), full=full)
 
     def up(self, count: int = 1, ranks: RankSet | None = None, *, full: bool = False) -> None:
         """Let cells run in a frame further out; in one further in for a negative number."""
-        self._frames.move(self._ranks(ranks), count, full=full)
+        self._frames.move(self._running(ranks), count, full=full)
 
     def source(self, line: int | None = None, ranks: RankSet | None = None) -> None:
         """Show source around the selected frame's line, or around another line of its file."""
-        self._frames.source(self._ranks(ranks), line)
+        self._frames.source(self._running(ranks), line)
 
     def step(
         self, kind: str = "step", ranks: RankSet | None = None, *, line: int = 0, deadline: float | None = None
@@ -61,11 +66,11 @@ class Debugger:
             deadline: Seconds; None takes the setting. Ranks that have not stopped by then stop when they get there.
         """
         limit = self._desk.config.control_deadline if deadline is None else deadline
-        return self._stepping.step(kind, self._ranks(ranks), line, limit)
+        return self._stepping.step(kind, self._running(ranks), line, limit)
 
     def go_on(self, ranks: RankSet | None = None) -> RankSet:
         """End the pauses of these ranks, and say which others stand on."""
-        targets = self._ranks(ranks)
+        targets = self._running(ranks)
         standing_ranks(self._desk, targets, "continue")
         resumed = self._pausing.resume(targets)
         others = self._desk.ranks_that(lambda state: state.is_alive and bool(state.pause)) - targets

@@ -13,10 +13,11 @@ from pxshell.render.events import Listing, Missing, Stand, Stands
 from pxshell.render.standing import odd_stands
 from pxshell.session.answers import clean
 from pxshell.session.desk import Desk
+from pxshell.session.failed import has_failed
 from pxshell.session.ports import RequestPort
 from pxshell.session.source_code import Sources
 
-__all__ = ["Frames", "place_words", "show_missing", "standing_ranks"]
+__all__ = ["Frames", "place_words", "show_missing", "standing_ranks", "steppable_ranks"]
 
 _STANDS = (Activity.PAUSED, Activity.FAILED)
 _AROUND = 5
@@ -28,6 +29,22 @@ def place_words(file: str, line: int, function: str) -> str:
     name = os.path.basename(file)  # noqa: PTH119 - a path of the rank's machine
     inside = f" in {function}" if function and function != "<module>" else ""
     return f"{name}:{line}{inside}"
+
+
+def steppable_ranks(desk: Desk, ranks: RankSet, verb: str) -> dict[str, RankSet]:
+    """Return those of the ranks that stand in a frame that can go on, by the id of their pause.
+
+    Raises:
+        UsageError: none of them does; or one has failed, whose frames have ended.
+    """
+    pauses = standing_ranks(desk, ranks, verb)
+    failed = ranks & desk.ranks_that(has_failed)
+    if failed:
+        others = ranks - failed
+        rest = f"   The others: %pxdebug {verb} -t {others}" if others else ""
+        told = f"{failed} {'has' if len(failed) == 1 else 'have'} failed, and frames that have ended take no step"
+        raise UsageError(f"no {verb}: {told}.  Let the exception go on: %pxsignal resume -t {failed}{rest}")
+    return pauses
 
 
 def standing_ranks(desk: Desk, ranks: RankSet, verb: str) -> dict[str, RankSet]:

@@ -326,6 +326,7 @@ class Session:
 
         With interruptible communicators the call raises `CallAbortedError`; with ULFM its communicator is revoked.
         """
+        self.start_script()
         return abort_calls(self._desk, self.focus if ranks is None else ranks)
 
     def restart(self) -> RankSet:

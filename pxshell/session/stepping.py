@@ -15,7 +15,7 @@ from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.events import Stand
 from pxshell.session.answers import clean
 from pxshell.session.desk import Desk
-from pxshell.session.frames import Frames, place_words, standing_ranks
+from pxshell.session.frames import Frames, place_words, steppable_ranks
 from pxshell.session.ports import RequestPort
 from pxshell.session.source_code import Sources
 from pxshell.session.wake import Wake
@@ -38,7 +38,7 @@ class Stepping:
 
     def step(self, kind: str, ranks: RankSet, line: int, limit: float) -> RankSet:
         """Step; see `Debugger.step`."""
-        pauses = standing_ranks(self._desk, ranks, kind)
+        pauses = steppable_ranks(self._desk, ranks, kind)
         stepped = _union(pauses.values())
         pause = uuid.uuid4().hex[:12]
         content = {"pause": pause, "kind": kind, "line": line}

@@ -136,6 +136,14 @@ def test_a_stale_step_is_told_for_its_ranks(paused):
     )  # fmt: skip
 
 
+def test_a_failed_rank_is_not_stepped_for_that_would_let_its_exception_go_on(paused):
+    """P10: refused for all, with both ways on."""
+    stand(paused.client, "3", "failure-1", 91, activity="failed", why="ValueError: no mass")
+    with pytest.raises(UsageError, match=r"no next: 3 has failed.*%pxsignal resume -t 3   .*%pxdebug next -t 0-2"):
+        paused.session.debugger.step("next")
+    assert not paused.client.asked_for("px_step_request")
+
+
 def test_ranks_in_different_pauses_step_together(paused):
     """Each from its own pause, to one new one."""
     stand(paused.client, "2-3", "b0-1", 90)
