@@ -329,7 +329,9 @@ class Engine:
         self.work.begin_pause(paused.pause_id)
         paused.add_release_callback(lambda: self.work.end_pause(paused.pause_id))
         before = self.activity.state
-        if before.pause != paused.pause_id or before.activity is Activity.HELD:
+        # A rank on its way to the end of a step has the id of the pause already, but does not stand.
+        stands = before.activity in (Activity.PAUSED, Activity.FAILED)
+        if not stands or before.pause != paused.pause_id:
             place = {"file": paused.place.file, "line": paused.place.line, "function": paused.place.function}
             reason = "sync" if paused.sync_value is not None else paused.reason.replace("pause", "request")
             facts = {"cell": before.cell, "pause": paused.pause_id, "value": paused.sync_value, "reason": reason}
