@@ -26,7 +26,7 @@ from pxshell.engine.interrupts import Interrupts
 from pxshell.engine.links import IoThread
 from pxshell.engine.outbox import Outbox, Request
 from pxshell.engine.output import Pipes
-from pxshell.engine.pause_states import PauseEvent
+from pxshell.engine.pause_states import Paused, PauseEvent
 from pxshell.engine.paused_frame import PausedFrame
 from pxshell.engine.pausing import HandlerRaisedError, Pauser
 from pxshell.engine.postmortem import Failure, failure_of
@@ -125,6 +125,8 @@ class Engine:
         self._io = IoThread(hello, path, listens=listens, bound=bound, received=self._received, left=self._left)
         self.outbox.tee.request_flush = lambda: self._io.flush_later(self.outbox.tee.flush)
         self._failures = itertools.count(1)
+        #: The pause that has come about and is not told yet.
+        self._untold_stop: Paused | None = None
         #: What signal handlers have raised while this rank was idle, to be printed.
         self._raised: deque[BaseException] = deque()
         #: Set once the node has said where output goes, or is known not to be there.
@@ -164,7 +166,10 @@ class Engine:
         self.activity.change(ActivityEvent.SELECT, depth=depth)
 
     def _pause_event(self, event: PauseEvent) -> None:
-        self._control.put(event)
+        if isinstance(event, Paused):
+            self._untold_stop = event  # told once cells can run there: by _enter_pause
+        else:
+            self._control.put(event)
 
     # -- beginning: main thread ----------------------------------------------------------------------------------------
 
@@ -337,6 +342,9 @@ class Engine:
             facts = {"cell": before.cell, "pause": paused.pause_id, "value": paused.sync_value, "reason": reason}
             event = ActivityEvent.FAIL if paused.failure else ActivityEvent.PAUSE
             self.activity.change(event, why=paused.failure, **facts, **place)
+        stopped, self._untold_stop = self._untold_stop, None
+        if stopped is not None:
+            self._control.put(stopped)
 
     def _leave_pause(self) -> None:
         for job in self.work.leave_pause():
