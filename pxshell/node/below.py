@@ -94,6 +94,13 @@ class EngineHandler:
 
         def take(name: str, cell: str, text: str) -> None:
             scope = Scope.parse(cell)
+            if not node.outlet.is_open(scope.origin):
+                # Before it is folded, which costs most: what waits for folding goes first, so that the notice stands
+                # where the text is missing.
+                node.up.flush_lane(Lane.WORK)
+                extent = len(text.encode("utf-8", "replace")), text.count("\n")
+                node.outlet.cut(node.next_id(), ranks, scope.cell, scope.origin, extent)
+                return
             content = {"name": name, "text": text}
             fields: dict[str, Any] = {"parent": scope.cell, "origin": scope.origin, "late": scope.late}
             node.up.add(node.message("stream", content, ranks, epoch=record.epoch, **fields))

@@ -16,11 +16,11 @@ from pxshell.node.sent import SentSignals
 from pxshell.protocol.digest import with_digest
 from pxshell.protocol.endings import status_text
 from pxshell.protocol.message import Message
-from pxshell.protocol.outlet import Outlet
 from pxshell.protocol.pending import PendingReplies
 from pxshell.protocol.types import RUN
 from pxshell.ranks import RankSet
 from pxshell.transport.base import Connector, Server
+from pxshell.transport.paced import PacedOutlet
 from pxshell.transport.upward import Upward
 
 __all__ = ["DEFAULT_GRACE", "Node"]
@@ -48,7 +48,7 @@ class Node:
         self.engines = Engines()
         self.sent = SentSignals(loop.time)
         self.pending = PendingReplies()
-        self.outlet = Outlet(self.send_up, self._log_names)
+        self.outlet = PacedOutlet(loop, self.send_up, self._log_names)
         self.up = Upward(loop, self.pending, self.outlet.deliver)
         #: For ranks that do not say where they stand.
         self.outside = OutsideStacks(self)
@@ -165,7 +165,11 @@ class Node:
 
     def message(self, kind: str, content: dict[str, Any], ranks: RankSet, **fields: Any) -> Message:
         """Build a message of the node's own."""
-        return Message.make(kind, f"n{os.getpid()}-{next(self._serial)}", content, ranks=ranks, **fields)
+        return Message.make(kind, self.next_id(), content, ranks=ranks, **fields)
+
+    def next_id(self) -> str:
+        """Return an id for a message of the node's own."""
+        return f"n{os.getpid()}-{next(self._serial)}"
 
     def send_up(self, message: Message) -> bool:
         """Queue a message to the controller."""

@@ -11,6 +11,7 @@ from pxshell.controller.controller import Controller
 from pxshell.controller.files import ControllerFile, Keys, LaunchFacts
 from pxshell.protocol.digest import with_digest
 from pxshell.protocol.message import Message
+from pxshell.protocol.pace import BURST_BYTES
 from pxshell.protocol.state import Activity, Liveness, RankState
 from pxshell.protocol.types import Lane, Role
 from pxshell.ranks import RankSet
@@ -207,7 +208,12 @@ def test_engines_learn_who_is_there_whoever_comes_first() -> None:
     def check(world: World) -> None:
         first = world.node(0)
         world.peer(Role.OBSERVER)
-        assert world.server.to(first, "px_attendance")[-1].data() == {"clients": 1, "watching": 1, "stay": False}
+        assert world.server.to(first, "px_attendance")[-1].data() == {
+            "clients": 1,
+            "watching": 1,
+            "stay": False,
+            "paces": {},
+        }
         second = world.node(1)
         told = world.server.to(second, "px_attendance")[-1]
         assert (str(told.ranks), told.data()["clients"]) == ("1", 1)
@@ -222,11 +228,26 @@ def test_engines_learn_whether_somebody_stays() -> None:
         node = world.node(0, 1)
         client = world.peer(Role.OPERATOR)
         world.says(client, "px_attend_request", {"stay": True}, RankSet())
-        assert world.server.to(node, "px_attendance")[-1].data() == {"clients": 1, "watching": 0, "stay": True}
+        assert world.server.to(node, "px_attendance")[-1].data() == {
+            "clients": 1,
+            "watching": 0,
+            "stay": True,
+            "paces": {},
+        }
         world.says(client, "px_attend_request", {"watch": True}, RankSet())
-        assert world.server.to(node, "px_attendance")[-1].data() == {"clients": 1, "watching": 1, "stay": False}
+        assert world.server.to(node, "px_attendance")[-1].data() == {
+            "clients": 1,
+            "watching": 1,
+            "stay": False,
+            "paces": {},
+        }
         world.controller.peer_left(client, "gone")
-        assert world.server.to(node, "px_attendance")[-1].data() == {"clients": 0, "watching": 0, "stay": False}
+        assert world.server.to(node, "px_attendance")[-1].data() == {
+            "clients": 0,
+            "watching": 0,
+            "stay": False,
+            "paces": {},
+        }
 
     run(check)
 
@@ -261,6 +282,44 @@ def test_a_slow_client_loses_text_with_notice_and_delays_nobody() -> None:
         kinds = [m.type for m in world.server.to(client) if m.lane is Lane.WORK]
         assert kinds == ["px_cut", "execute_reply"]
         assert world.server.to(client, "px_cut")[0].data()["lines"] == 2
+
+    run(check)
+
+
+def test_nodes_learn_how_much_is_looked_at() -> None:
+    """P7: nobody folds and carries what no client shows; of a script's output the fastest client's share comes."""
+
+    def check(world: World) -> None:
+        node = world.node(0)
+        first, second = world.peer(Role.OPERATOR), world.peer(Role.OBSERVER)
+        world.says(first, "px_pace", {"rate": 1000}, RankSet())
+        assert world.server.to(node, "px_attendance")[-1].data()["paces"] == {first.id: 1000.0}
+        world.says(second, "px_pace", {"rate": 2000}, RankSet())
+        paces = {first.id: 1000.0, second.id: 2000.0, "": 2000.0}
+        assert world.server.to(node, "px_attendance")[-1].data()["paces"] == paces
+        world.controller.peer_left(second, "gone")
+        assert world.server.to(node, "px_attendance")[-1].data()["paces"] == {first.id: 1000.0, "": 1000.0}
+
+    run(check)
+
+
+def test_a_client_gets_no_more_text_than_it_shows() -> None:
+    """P2, P7: the rest is cut with notice, and another client has it."""
+
+    def check(world: World) -> None:
+        node = world.node(0)
+        slow, fast = world.peer(Role.OPERATOR), world.peer(Role.OPERATOR)
+        world.says(slow, "px_pace", {"rate": 1.0}, RankSet())
+        for _ in range(2):
+            text = "x" * BURST_BYTES + "\n"
+            world.says(node, "stream", {"name": "stdout", "text": text}, RankSet([0]), parent="run")
+            world.controller._up.flush()
+        world.says(node, "execute_reply", {"status": "ok"}, RankSet([0]), parent="run")
+        world.controller._up.flush()
+        kinds = [[m.type for m in world.server.to(client) if m.lane is Lane.WORK] for client in (slow, fast)]
+        assert kinds == [["stream", "px_cut", "execute_reply"], ["stream", "stream", "execute_reply"]]
+        for client in (slow, fast):
+            world.controller.peer_left(client, "gone")
 
     run(check)
 
