@@ -24,8 +24,8 @@ __all__ = ["EngineHandler"]
 
 #: Seconds that a link may be down before its rank is called lost; its process usually ends meanwhile.
 _AFTERLIFE = 0.3
-#: Seconds that the last messages of a process that has ended may take to arrive.
-_LAST_WORDS = 0.1
+#: Seconds that the last messages of a process that has ended may take to arrive, and its exit status.
+_LAST_WORDS = 0.5
 
 
 class EngineHandler:
@@ -162,9 +162,10 @@ class EngineHandler:
         self._bury(record, self._node.loop.time() + _LAST_WORDS)
 
     def _bury(self, record: EngineRecord, patience: float) -> None:
-        """Report the end once the link has ended too, which comes after the last message in it."""
+        """Report the end once the link has ended too, which comes after the last message in it, and how it ended."""
         node = self._node
-        if record.peer is not None and node.loop.time() < patience:
+        is_known = record.peer is None and not node.launch.awaits_status(record.pid)
+        if not is_known and node.loop.time() < patience:
             node.loop.call_later(0.002, self._bury, record, patience)
             return
         if record.output is not None:

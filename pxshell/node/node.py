@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from pxshell.node.engines import EngineRecord, Engines
+from pxshell.node.forks import ForkedProcess
 from pxshell.node.launch import Launch, LaunchFile, StartedProcess
 from pxshell.node.outside import OutsideStacks
 from pxshell.node.sent import SentSignals
+from pxshell.node.warm import WarmProcess
 from pxshell.protocol.digest import with_digest
 from pxshell.protocol.endings import status_text
 from pxshell.protocol.message import Message
@@ -40,11 +42,11 @@ class Node:
     server: Server
     controller: Connector
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, directory: Path) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, directory: Path, warm: WarmProcess | None = None) -> None:
         self.loop = loop
         self.directory = directory
         self.file = LaunchFile.read(directory / "launch.json")
-        self.launch = Launch(loop, self.file, directory, self._process_ended)
+        self.launch = Launch(loop, self.file, directory, self._process_ended, warm)
         self.engines = Engines()
         self.sent = SentSignals(loop.time)
         self.pending = PendingReplies()
@@ -114,7 +116,7 @@ class Node:
             self.up.flush()
             self.finished.set_result(None)
 
-    def _process_ended(self, process: StartedProcess) -> None:
+    def _process_ended(self, process: StartedProcess | ForkedProcess) -> None:
         """A process that we started has been reaped."""
         if self._restarting or self._stopping:
             self.maybe_finish()

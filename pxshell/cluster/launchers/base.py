@@ -67,10 +67,12 @@ class Command:
     env: Mapping[str, str | None]
     #: Folded rank set: one rank is this process itself, several come from a launcher.
     ranks: str
+    #: It is an engine without a script: the node may fork it from a warm process in place of running `argv`.
+    forks: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry of `launch.json`."""
-        return {"argv": list(self.argv), "env": dict(self.env), "ranks": self.ranks}
+        return {"argv": list(self.argv), "env": dict(self.env), "ranks": self.ranks, "forks": self.forks}
 
 
 class Launcher(ABC):
