@@ -10,7 +10,6 @@ from IPython.terminal.ipapp import TerminalIPythonApp
 from prompt_toolkit.application.current import get_app_session
 
 from pxshell.protocol.message import Message
-from pxshell.ranks import EMPTY
 from pxshell.render import renderer_for
 from pxshell.render.graphics import Graphics, graphics_of
 from pxshell.session import Session
@@ -20,10 +19,8 @@ from pxshell.terminal.leaving import Leaving
 from pxshell.terminal.screen import Screen
 from pxshell.terminal.shell import Face, TerminalShell
 
-__all__ = ["PACE", "ClusterPort", "run_terminal"]
+__all__ = ["ClusterPort", "run_terminal"]
 
-#: Bytes of text a second that go on coming to a terminal: some thousand lines, more than anybody reads.
-PACE = 64e3
 #: Seconds that one thread of this process may keep the others waiting.
 _SWITCH_S = 0.0005
 
@@ -61,7 +58,6 @@ def run_terminal(cluster: ClusterPort, *, was_started: bool) -> int:
     unsubscribe = client.subscribe(lambda message: _refresh(screen, message))
     # A key waits at most so long for the thread that receives, in which text is drawn.
     sys.setswitchinterval(_SWITCH_S)
-    client.tell("px_pace", {"rate": PACE}, EMPTY)
     try:
         with Session(client, display) as session:
             shell = _make_shell()
