@@ -18,6 +18,7 @@ import against_python
 import at_ranks
 import bench
 import echo
+import local_ranks
 import stacks
 from figures import Figure, table
 
@@ -26,6 +27,7 @@ PARTS = {
     "ranks": at_ranks.figures,
     "typing": echo.figures,
     "stacks": stacks.figures,
+    "local": local_ranks.figures,
     "ipyparallel": against_ipyparallel.figures,
 }
 

@@ -137,11 +137,19 @@ class EngineHandler:
         self._node.up.add(message)
 
     def peer_silent(self, peer: Peer, silent: bool) -> None:
-        """An engine has stopped answering, or answers again: its process stands, or holds the GIL."""
+        """An engine has stopped answering, or answers again: its process stands, or holds the GIL.
+
+        One that holds the GIL since its cell began could not say that it is busy: we know what it was given.
+        """
         record = self._node.engines.of_peer(peer)
         liveness = Liveness.UNRESPONSIVE if silent else Liveness.OK
-        if record is not None and record.is_alive and record.state.liveness is not liveness:
-            self._node.report(record, liveness=liveness)
+        if record is None or not record.is_alive or record.state.liveness is liveness:
+            return
+        facts: dict[str, Any] = {"activity": record.said.activity, "cell": record.said.cell}
+        cell = self._node.pending.in_flight(record.rank) if silent and record.said.activity is Activity.IDLE else ""
+        if cell:
+            facts = {"activity": Activity.BUSY, "cell": cell}
+        self._node.report(record, liveness=liveness, **facts)
 
     def peer_left(self, peer: Peer, why: str) -> None:
         """A link has ended; usually its process ends now."""

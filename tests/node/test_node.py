@@ -360,6 +360,28 @@ def _write_all(fd: int, data: bytes) -> None:
         rest = rest[os.write(fd, rest) :]
 
 
+def test_a_rank_that_falls_silent_in_its_cell_is_busy(on_machine: Callable[..., None]) -> None:
+    """P6: one that holds the GIL since its cell began cannot say so itself; the node answers for it."""
+
+    async def check(machine: Machine) -> None:
+        engine = await machine.engine(0)
+        engine.say("px_state", RankState(Activity.IDLE).to_content())
+        await machine.above.wait("px_state", lambda m: m.data()["activity"] == "idle")
+        record = machine.node.engines.of(0)
+        assert record is not None
+        assert record.peer is not None
+        handler = EngineHandler(machine.node)
+        machine.order("px_push_request", {}, [0])
+        handler.peer_silent(record.peer, True)
+        silent = await machine.above.wait("px_state", lambda m: m.data()["liveness"] == "unresponsive")
+        assert (silent.data()["activity"], silent.data()["cell"]) == ("busy", "r1")
+        handler.peer_silent(record.peer, False)
+        assert record.state == RankState(Activity.IDLE)
+        handler.peer_silent(record.peer, False)
+
+    on_machine(check)
+
+
 def test_a_link_to_a_slow_controller_cuts_text_with_notice(on_machine: Callable[..., None]) -> None:
     """P2, P7: no link blocks a rank's output; the log has all of it."""
 
