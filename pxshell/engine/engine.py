@@ -90,7 +90,13 @@ class Engine:
         self.work = Work()
         self._stand_in = StandIn()
         self.runner = Runner(
-            self.outbox, self._interrupts, self._answered, self._wait_for_room, self._stand_in, self._selected
+            self.outbox,
+            self._interrupts,
+            self._answered,
+            self._wait_for_room,
+            self._stand_in,
+            self._selected,
+            path.parent,
         )
         self.pauser = Pauser(
             on_event=self._pause_event, service=self._serve, main_ident=main_ident, new_id=self._new_pause_id

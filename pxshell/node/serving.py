@@ -14,6 +14,7 @@ from pxshell.node.below import EngineHandler
 from pxshell.node.node import Node
 from pxshell.node.warm import WarmProcess
 from pxshell.protocol.types import Role
+from pxshell.rendezvous.shared import begin_sharing
 from pxshell.transport.base import make_hello
 from pxshell.transport.unix import UnixServer
 from pxshell.transport.zeromq import ZmqConnector
@@ -50,9 +51,12 @@ async def serve(directory: Path, warm: WarmProcess | None) -> None:
     )
     if node.file.world is not None:
         Adoption(node, server, Path(node.file.world)).look()
+    shared = begin_sharing(directory) if node.is_owner else None
     node.start()
     await node.finished
     node.launch.close()
+    if shared is not None:
+        shared.close()
     closed = loop.create_future()
     node.controller.close(linger=2.0, done=lambda: closed.set_result(None))
     await closed
