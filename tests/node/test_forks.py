@@ -130,7 +130,10 @@ def test_ranks_outlive_the_process_that_forked_them(on_machine: Callable[..., No
     async def check(machine: Machine) -> None:
         process = machine.fork(0)
         await machine.facts(0)
+        # The rank may be quicker than the word of it.
+        await machine.until(lambda: process.pid)
         os.kill(machine.warm._process.pid, signal.SIGSTOP)
+        await machine.until(lambda: _is_stopped(machine.warm._process.pid))
         late = machine.fork(1)
         os.kill(machine.warm._process.pid, signal.SIGKILL)
         await machine.until(lambda: machine.ended)
@@ -142,6 +145,10 @@ def test_ranks_outlive_the_process_that_forked_them(on_machine: Callable[..., No
         assert process.returncode is None
 
     on_machine(check)
+
+
+def _is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
 
 
 def test_a_rank_that_is_asked_of_a_dead_process_is_told_to_be_none(on_machine: Callable[..., None]) -> None:
