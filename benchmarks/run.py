@@ -19,6 +19,7 @@ import at_ranks
 import bench
 import echo
 import interruptible
+import local_ranks
 import stacks
 from figures import Figure, table
 
@@ -28,6 +29,7 @@ PARTS = {
     "typing": echo.figures,
     "stacks": stacks.figures,
     "interruptible": interruptible.figures,
+    "local": local_ranks.figures,
     "ipyparallel": against_ipyparallel.figures,
 }
 

@@ -1,4 +1,4 @@
-"""A user in IPython, with pxshell's magics or ipyparallel's: `face.py pxshell|ipyparallel CELLS`; prints JSON.
+"""A user in IPython, with pxshell's magics or ipyparallel's: `face.py pxshell|ipyparallel RANKS CELLS`; prints JSON.
 
 Times are to the moment when the magic has returned, so its text is shown.
 """
@@ -16,18 +16,18 @@ begin = time.perf_counter()
 
 from IPython.core.interactiveshell import InteractiveShell  # noqa: E402
 
-RANKS = 4
+RANKS = int(sys.argv[2])
 
 
 def start_pxshell(shell):
-    """Start 4 ranks; return how to stop them."""
+    """Start the ranks; return how to stop them."""
     shell.run_line_magic("load_ext", "pxshell")
     shell.run_line_magic("pxcluster", f"start -n {RANKS}")
     return lambda: shell.run_line_magic("pxcluster", "stop")
 
 
 def start_ipyparallel(_):
-    """Start 4 engines; return how to stop them."""
+    """Start the engines; return how to stop them."""
     import ipyparallel
 
     cluster = ipyparallel.Cluster(n=RANKS, log_level=40)
@@ -81,12 +81,15 @@ def main():
         ready = (time.perf_counter() - begin) * 1000
         first, shown = timed(shell, "1+1")
         assert "2" in shown, shown
-        cells = [timed(shell, "1+1")[0] for _ in range(int(sys.argv[2]))]
+        cells = [timed(shell, "1+1")[0] for _ in range(int(sys.argv[3]))]
         interrupt = interrupted(shell)
     finally:
+        since = time.perf_counter()
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             stop()
-    print(json.dumps({"ready": ready, "first": ready + first, "cells": cells, "interrupt": interrupt}))
+        stopped = (time.perf_counter() - since) * 1000
+    said = {"ready": ready, "first": ready + first, "cells": cells, "interrupt": interrupt, "stopped": stopped}
+    print(json.dumps(said))
 
 
 main()

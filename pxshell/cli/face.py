@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pxshell.cli.following import wait_for_end
+from pxshell.ranks import EMPTY
 
 if TYPE_CHECKING:
     from pxshell.client import Client
@@ -14,11 +15,15 @@ if TYPE_CHECKING:
 
 __all__ = ["open_face", "run_cells"]
 
+#: Bytes of text a second that go on coming to a terminal: some thousand lines, more than anybody reads.
+_PACE = 64e3
+
 
 def open_face(cluster: Cluster, *, was_started: bool) -> int:
     """Open the terminal; it asks at its end whether a cluster that was started here is to be stopped."""
     from pxshell.terminal import run_terminal
 
+    cluster.client().tell("px_pace", {"rate": _PACE}, EMPTY)
     # Ranks whose script ends while we are here keep its variables, as after `python -i`.
     cluster.client().ask("px_attend_request", {"stay": True})
     return run_terminal(cluster, was_started=was_started)

@@ -6,7 +6,8 @@ import asyncio
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,13 +16,14 @@ from pxshell.client.request import Request
 from pxshell.client.snapshot import Snapshot
 from pxshell.client.views import View
 from pxshell.errors import DeadlineError, LinkLostError, PxshellError, RefusedError
-from pxshell.protocol.message import Buffer, Message
+from pxshell.protocol.message import Buffer, Message, encode_content
 from pxshell.protocol.prefix import Hello
 from pxshell.protocol.state import RankState, StateTable
 from pxshell.protocol.types import Lane, Role
 from pxshell.ranks import Context, RankSet, parse
 from pxshell.rendezvous import connection
 from pxshell.rendezvous.connection import ConnectionInfo
+from pxshell.rendezvous.shared import References, shared_of
 from pxshell.transport.base import Connector, Peer, Proof, make_hello
 from pxshell.transport.zeromq import ZmqConnector
 
@@ -31,6 +33,9 @@ _log = logging.getLogger(__name__)
 
 #: Requests whose later messages are still told apart; older ones' go to subscribers.
 _REMEMBERED = 1000
+#: What carries values, and may carry them in shared memory.
+_WITH_VALUES = frozenset({"px_push_request", "px_pull_request", "px_apply_request"})
+_VALUES = frozenset({"px_pull_reply", "px_apply_reply"})
 #: Seconds between looks at the process of a controller that is silent; the first comes when its link has just been cut.
 _FIRST_LOOK = 0.05
 _NEXT_LOOK = 0.5
@@ -71,6 +76,8 @@ class Client:
         self._closed = False
         self._silent = False
         self._asking: set[threading.Event] = set()
+        #: In shared memory until the request of this id is done.
+        self._lent: dict[str, References] = {}
         self._loop = asyncio.new_event_loop()
         self._connector: Connector | None = None
         self._thread = threading.Thread(target=self._run, name="pxshell-client", daemon=True)
@@ -118,6 +125,7 @@ class Client:
             self._closed = True
         for request in list(self._requests.values()):
             request.lose(request.targets, "this client has left the cluster")
+        self._give_back(self._lent)
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._close_in_loop)
             if threading.current_thread() is not self._thread:
@@ -194,6 +202,8 @@ class Client:
         """
         id_ = f"{self.id[:12]}-{next(self._serial)}"
         request = Request(id_, ranks, on_message, self._log_names)
+        if type in _WITH_VALUES:
+            content, buffers = self._lend(id_, content, buffers)
         message = Message.make(type, id_, content, ranks=ranks, origin=self.id, buffers=buffers)
         with self._changed:
             if self._closed:
@@ -202,6 +212,38 @@ class Client:
             self._trim()
         self._loop.call_soon_threadsafe(self._send, request, message)
         return request
+
+    def _lend(
+        self, id_: str, content: Mapping[str, Any], buffers: Sequence[Buffer]
+    ) -> tuple[Mapping[str, Any], Sequence[Buffer]]:
+        """Put large buffers where the ranks find them, if they are on this machine, and ask for theirs in that way."""
+        shared = shared_of(Path(self.connection.directory))
+        if shared is None or len(self.snapshot.hosts) > 1:
+            return content, buffers
+        left, references = shared.put(buffers)
+        if references:
+            self._lent[id_] = references
+        return {**content, "shared": references, "shares": True}, left
+
+    def _give_back(self, ids: Iterable[str]) -> None:
+        shared = shared_of(Path(self.connection.directory))
+        for id_ in list(ids):
+            references = self._lent.pop(id_, None)
+            if references and shared is not None:
+                shared.remove(references)
+
+    def _with_shared(self, message: Message) -> Message:
+        """Return a reply with the buffers that its rank has put into shared memory."""
+        references = message.data().get("shared")
+        shared = shared_of(Path(self.connection.directory)) if references else None
+        if not references or shared is None:
+            return message
+        try:
+            return replace(message, buffers=tuple(shared.get(message.buffers, references, take=True)))
+        except (OSError, ValueError) as error:
+            why = f"the value was left in shared memory and cannot be read: {error}"
+            content = {"status": "error", "ename": type(error).__name__, "evalue": why, "traceback": [why]}
+            return replace(message, content=encode_content(content), buffers=())
 
     def _trim(self) -> None:
         excess = len(self._requests) - _REMEMBERED
@@ -305,9 +347,13 @@ class Client:
             return
         if message.type in ("px_state", "px_place"):
             self._learn(message)
+        if message.type in _VALUES:
+            message = self._with_shared(message)
         request = self._requests.get(message.parent)
         if request is not None:
             request.take(message)
+            if request.done and request.id in self._lent:
+                self._give_back([request.id])
         if request is None or request.is_forgotten or message.header.late:
             self._publish(message)
 
@@ -367,6 +413,7 @@ class Client:
             answered.set()
         for request in list(self._requests.values()):
             request.lose(request.targets, str(error))
+        self._give_back(self._lent)
         if self._snapshot is not None:
             self._say(str(error), "error")
 

@@ -2,63 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import logging
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-import msgspec
-
-from pxshell.controller.controller import Controller
-from pxshell.controller.files import ControllerFile, LaunchFacts
-from pxshell.controller.history import History
-from pxshell.protocol.types import Role
-from pxshell.rendezvous import connection
-from pxshell.rendezvous.files import write_private
-from pxshell.transport.zeromq import ZmqServer
-
-__all__ = ["main", "serve"]
-
-#: Seconds that clients may take to receive the last messages.
-_LAST_WORDS = 1.0
-#: Seconds in which what a dead node has said is still read.
-_LAST_WORDS_OF_NODE = 0.1
-
-
-async def serve(directory: Path) -> None:
-    """Run the controller, and the node of this machine as its child, until the cluster has ended."""
-    loop = asyncio.get_running_loop()
-    file = msgspec.json.decode((directory / "controller.json").read_bytes(), type=ControllerFile)
-    launch = msgspec.json.decode((directory / "launch.json").read_bytes(), type=LaunchFacts)
-    controller = Controller(loop, file, launch, directory)
-    controller.server = ZmqServer(
-        loop,
-        controller,
-        addresses=file.addresses,
-        public=file.server.public,
-        secret=file.server.secret,
-        authorized={public: Role(role) for public, role in file.authorized.items()},
-    )
-    controller.history = History(loop, directory / "history.sqlite")
-    node = _start_node(directory)
-    ended = asyncio.create_task(_watch(node, controller))
-    write_private(directory / "controller.ready", json.dumps({"pid": os.getpid()}).encode())
-    await controller.finished
-    connection.remove(file.name)
-    await controller.say_goodbye(_LAST_WORDS)
-    controller.server.close()
-    await ended
-    controller.history.close()
-
-
-async def _watch(node: subprocess.Popen[bytes], controller: Controller) -> None:
-    status = await asyncio.to_thread(node.wait)
-    if status:
-        how = f"signal {-status}" if status < 0 else f"status {status}"
-        controller.loop.call_later(_LAST_WORDS_OF_NODE, controller.node_died, node.pid, f"it ended with {how}")
+__all__ = ["main"]
 
 
 def _start_node(directory: Path) -> subprocess.Popen[bytes]:
@@ -77,8 +26,20 @@ def _start_node(directory: Path) -> subprocess.Popen[bytes]:
 
 def main() -> int:
     """Run `python -m pxshell.controller`."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    asyncio.run(serve(Path(sys.argv[1])))
+    directory = Path(sys.argv[1])
+    node = _start_node(directory)
+    try:
+        # Only now: it loads while we do, and tries to connect until we listen.
+        import asyncio
+        import logging
+
+        from pxshell.controller.serving import serve
+
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+        asyncio.run(serve(directory, node))
+    except BaseException:
+        node.terminate()
+        raise
     return 0
 
 

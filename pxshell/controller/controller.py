@@ -16,13 +16,13 @@ from pxshell.controller.history import History
 from pxshell.errors import PxshellError
 from pxshell.protocol.digest import with_digest
 from pxshell.protocol.message import Message
-from pxshell.protocol.outlet import Outlet
 from pxshell.protocol.pending import PendingReplies
 from pxshell.protocol.prefix import Hello
 from pxshell.protocol.state import Liveness, RankState, StateTable
 from pxshell.protocol.types import Lane, Role
 from pxshell.ranks import RankSet
 from pxshell.transport.base import Peer, Proof, Server
+from pxshell.transport.paced import PacedOutlet
 from pxshell.transport.upward import Upward
 
 __all__ = ["Controller"]
@@ -56,12 +56,14 @@ class Controller:
         self._pending = PendingReplies()
         self._up = Upward(loop, self._pending, self._to_clients)
         self._nodes: dict[Peer, RankSet] = {}
-        self._clients: dict[str, tuple[Peer, Outlet]] = {}
+        self._clients: dict[str, tuple[Peer, PacedOutlet]] = {}
         self._staying: set[str] = set()
         #: Clients that only show what is said.
         self._watching: set[str] = set()
         #: Clients for which a rank whose program fails keeps its frames.
         self._holding: set[str] = set()
+        #: Bytes a second that clients show which do not want all.
+        self._paces: dict[str, float] = {}
         self._descriptions: dict[int, dict[str, Any]] = {}
         #: Why ranks that were never there are not, as far as their node could tell.
         self._absent: dict[int, str] = {}
@@ -77,6 +79,7 @@ class Controller:
             "px_attend_request": self._attend,
             "px_history_request": self._past,
             "px_restart_request": self._restart,
+            "px_pace": self._pace,
             "px_stop_request": self._stop,
         }
 
@@ -93,7 +96,7 @@ class Controller:
         if peer.role is Role.NODE:
             self._nodes.setdefault(peer, RankSet())
             return
-        outlet = Outlet(lambda message: self.server.send(peer, message), self._log_names)
+        outlet = PacedOutlet(self.loop, lambda message: self.server.send(peer, message), self._log_names)
         self._clients[peer.id] = (peer, outlet)
         outlet.deliver(self._message("px_snapshot", self.snapshot()))
         if peer.role is Role.OBSERVER:
@@ -103,7 +106,10 @@ class Controller:
     def peer_left(self, peer: Peer, why: str) -> None:
         """A node is lost with its ranks, or a client has gone."""
         if peer.role is not Role.NODE:
-            self._clients.pop(peer.id, None)
+            held = self._clients.pop(peer.id, None)
+            if held is not None:
+                held[1].close()
+            self._paces.pop(peer.id, None)
             for clients in (self._staying, self._watching, self._holding):
                 clients.discard(peer.id)
             self._tell_attendance(self._nodes)
@@ -267,10 +273,24 @@ class Controller:
         self._tell_attendance(self._nodes)
         self._reply(client, message, "px_attend_reply", {"status": "ok"})
 
+    def _pace(self, client: Peer, message: Message) -> None:
+        """A client says how much text and pictures it can show: more is cut, and not even carried here (P7)."""
+        held = self._clients.get(client.id)
+        if held is not None:
+            self._paces[client.id] = rate = max(1.0, float(message.data()["rate"]))
+            held[1].set_paces({"": rate, client.id: rate})
+            self._tell_attendance(self._nodes)
+
     def _tell_attendance(self, nodes: Any) -> None:
-        """Tell engines whether anybody listens, could resume what has paused, and waits for ends and failures."""
-        content = {"clients": len(self._clients), "watching": len(self._watching), "stay": bool(self._staying)}
-        content["hold"] = bool(self._holding - self._watching)
+        """Tell engines whether anybody listens, could resume what has paused, and waits for ends and failures.
+
+        Nodes learn what each client shows of its answers, and what the fastest shows of what goes to all.
+        """
+        paces = dict(self._paces)
+        if paces and paces.keys() == self._clients.keys():
+            paces[""] = max(paces.values())
+        counts = {"clients": len(self._clients), "watching": len(self._watching), "stay": bool(self._staying)}
+        content = {**counts, "hold": bool(self._holding - self._watching), "paces": paces}
         for node in nodes:
             self.server.send(node, self._message("px_attendance", content, self._nodes[node]))
 

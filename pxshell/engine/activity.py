@@ -1,6 +1,7 @@
-"""What this rank does, as others see it: one state, changed by events of the table, each change sent at once.
+"""What this rank does, as others see it: one state, changed by events of the table, and sent.
 
-Any thread may report; a lock orders the changes and what is sent of them.
+Any thread may report; a lock orders the changes and what is sent of them. It is taken after the lock of what sends, by
+everybody: a thread that ends a cell holds that one already.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -27,14 +29,20 @@ class ActivityReport:
 
     Args:
         send: Takes each new state.
+        sending: Held around what is sent, and taken first.
     """
 
-    def __init__(self, send: Callable[[RankState], None]) -> None:
+    def __init__(
+        self, send: Callable[[RankState], None], sending: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
         self._send = send
+        self._sending = sending
         # Reentrant: a pause may begin in the main thread inside any Python code, also in here.
         self._lock = threading.RLock()
         self._state = RankState()
         self._since = time.monotonic()
+        #: What others know; None before the first word.
+        self._told: RankState | None = None
 
     @property
     def state(self) -> RankState:
@@ -46,12 +54,20 @@ class ActivityReport:
         """For how many seconds the rank has been in its present activity; starting and ending a cell begin anew."""
         return time.monotonic() - self._since
 
-    def change(self, event: ActivityEvent, **facts: Any) -> None:
+    @property
+    def is_untold(self) -> bool:
+        """Whether others do not know the present state yet."""
+        return self._told != self._state
+
+    def change(self, event: ActivityEvent, *, is_brief: bool = False, **facts: Any) -> None:
         """Apply an event; `facts` are the fields of the state that go with it, the others of a place are cleared.
+
+        A state that is brief, such as that of a cell of a millisecond, waits for `tell`; when the rank is back before
+        in what others know, they learn nothing, which is most of what there would be to say and to fold.
 
         An event that the table forbids is logged and changes nothing: a wrong report must not end the user's program.
         """
-        with self._lock:
+        with self._sending(), self._lock:
             try:
                 activity = transition(self._state.activity, event)
             except IllegalTransitionError as error:
@@ -62,9 +78,17 @@ class ActivityReport:
             counter = self._state.counter + 1
             kept = {} if activity is Activity.ENDED or event is ActivityEvent.SELECT else _NOWHERE
             self._state = replace(self._state, **{**kept, **facts}, activity=activity, counter=counter)
-            self._send(self._state)
+            if not is_brief:
+                self.tell()
+
+    def tell(self) -> None:
+        """Send the present state, unless it is known."""
+        with self._sending(), self._lock:
+            if self.is_untold:
+                self.repeat()
 
     def repeat(self) -> None:
         """Send the present state again: somebody may have missed it."""
-        with self._lock:
+        with self._sending(), self._lock:
+            self._told = self._state
             self._send(self._state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -24,11 +25,11 @@ from pxshell.engine.raising import RaiseWatch
 from pxshell.engine.running import Runner, error_content
 from pxshell.engine.sight import Sight
 from pxshell.engine.stacks import user_place
-from pxshell.engine.work import ANYWHERE, PEEK, Job, Work, place_for
+from pxshell.engine.work import ANYWHERE, PEEK, Job, Refusal, Work, place_for
 from pxshell.protocol.message import Buffer, Message
 from pxshell.protocol.state import Activity
 
-__all__ = ["Control"]
+__all__ = ["BRIEF_S", "Control"]
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +59,8 @@ _ASIDE = frozenset(
         "inspect_request",
     }
 )
+#: Seconds that work may take without anybody being told that this rank is busy.
+BRIEF_S = 0.02
 _ALL_WAIT = "the expressions that were evaluated at the side before have not ended"
 
 
@@ -119,6 +122,8 @@ class Control:
         self._queue: queue.SimpleQueue[Message | PauseEvent | None] = queue.SimpleQueue()
         #: Request id to its reply; None while it runs. Shared with the main thread: single steps of a dict only.
         self._seen: OrderedDict[str, Message | None] = OrderedDict()
+        #: When others are to know what the main thread does with the newest work.
+        self._tell_at: float | None = None
         self._pauses = PauseAnswers(rank, outbox, activity, pauser)
         self._debugging = Debugging(rank, pauser, self._notice)
         self._handlers: dict[str, Callable[[Message, Request], dict[str, Any] | None]] = {
@@ -170,6 +175,7 @@ class Control:
                 item = self._next()
             except queue.Empty:
                 self._pauser.tick()
+                self._tell()
                 continue
             if item is None:
                 return
@@ -179,14 +185,18 @@ class Control:
                 _log.exception("control failed on %s", getattr(item, "type", item))
             if self._pauser.deadline() is not None:
                 self._pauser.tick()
+            self._tell()
 
     def _next(self) -> Message | PauseEvent | None:
-        due = self._pauser.deadline()
-        if due is None:
+        due = [when for when in (self._pauser.deadline(), self._tell_at) if when is not None]
+        if not due:
             return self._queue.get()
-        import time
+        return self._queue.get(timeout=max(0.0, min(due) - time.monotonic()) + 0.001)
 
-        return self._queue.get(timeout=max(0.0, due - time.monotonic()) + 0.001)
+    def _tell(self) -> None:
+        if self._tell_at is not None and time.monotonic() >= self._tell_at:
+            self._tell_at = None
+            self._activity.tell()
 
     def _take(self, item: Message | PauseEvent) -> None:
         if not isinstance(item, Message):
@@ -194,7 +204,7 @@ class Control:
         elif item.type in _WORK:
             self._take_work(item)
         elif item.type.startswith("comm_"):
-            self._work.put(Job.from_message(item, item.data(), ANYWHERE))
+            self._put(Job.from_message(item, item.data(), ANYWHERE))
         elif (handler := self._handlers.get(item.type)) is not None:
             if item.type in _ASIDE:
                 self._at_the_side(item, lambda: self._answer(item, handler))
@@ -236,9 +246,13 @@ class Control:
         if job.place == PEEK:
             self._at_the_side(message, lambda: self._work_from_the_side(job))
             return
-        refusal = self._work.put(job)
+        refusal = self._put(job)
         if refusal is not None:
             self.refuse(job, refusal.why)
+
+    def _put(self, job: Job) -> Refusal | None:
+        self._tell_at = job.since + BRIEF_S
+        return self._work.put(job)
 
     def _remember(self, request: str) -> None:
         self._seen[request] = None

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 import warnings
 from collections import deque
@@ -19,7 +20,7 @@ from typing import Any
 from pxshell.engine.aborting import Aborter
 from pxshell.engine.activity import ActivityReport
 from pxshell.engine.arming import call_in_main
-from pxshell.engine.control import Control
+from pxshell.engine.control import BRIEF_S, Control
 from pxshell.engine.error_text import text_of
 from pxshell.engine.frames import comes_from_user_code
 from pxshell.engine.interrupts import Interrupts
@@ -85,7 +86,7 @@ class Engine:
         main_ident = threading.main_thread().ident or 0
         self._pipes = Pipes()
         self.outbox = Outbox(placement.rank, f"e{placement.rank}-{os.getpid()}-", epoch, self._pipes, self._post)
-        self.activity = ActivityReport(self._state_changed)
+        self.activity = ActivityReport(self._state_changed, self.outbox.together)
         self._interrupts = Interrupts(main_ident)
         self._pauses = itertools.count(1)
         self._epoch = epoch
@@ -93,7 +94,13 @@ class Engine:
         self.work = Work()
         self._stand_in = StandIn()
         self.runner = Runner(
-            self.outbox, self._interrupts, self._answered, self._wait_for_room, self._stand_in, self._selected
+            self.outbox,
+            self._interrupts,
+            self._answered,
+            self._wait_for_room,
+            self._stand_in,
+            self._selected,
+            path.parent,
         )
         self.pauser = Pauser(
             on_event=self._pause_event, service=self._serve, main_ident=main_ident, new_id=self._new_pause_id
@@ -295,7 +302,9 @@ class Engine:
     def _cell_began(self, job: Job) -> bool:
         if not self.work.begin(job):
             return False
-        self.activity.change(ActivityEvent.BEGIN, cell=job.request.id)
+        # One that has waited is not brief for who waits; and control looks only for a while after it came.
+        is_brief = time.monotonic() - job.since < BRIEF_S / 2
+        self.activity.change(ActivityEvent.BEGIN, is_brief=is_brief, cell=job.request.id)
         self.pauser.begin_user_code()
         return True
 
@@ -337,9 +346,18 @@ class Engine:
         # A rank on its way to the end of a step has the id of the pause already, but does not stand.
         stands = before.activity in (Activity.PAUSED, Activity.FAILED)
         if not stands or before.pause != paused.pause_id:
-            place = {"file": paused.place.file, "line": paused.place.line, "function": paused.place.function}
+            place: dict[str, Any] = {
+                "file": paused.place.file,
+                "line": paused.place.line,
+                "function": paused.place.function,
+            }
             reason = "sync" if paused.sync_value is not None else paused.reason.replace("pause", "request")
-            facts = {"cell": before.cell, "pause": paused.pause_id, "value": paused.sync_value, "reason": reason}
+            facts: dict[str, Any] = {
+                "cell": before.cell,
+                "pause": paused.pause_id,
+                "value": paused.sync_value,
+                "reason": reason,
+            }
             event = ActivityEvent.FAIL if paused.failure else ActivityEvent.PAUSE
             self.activity.change(event, why=paused.failure, **facts, **place)
         stopped, self._untold_stop = self._untold_stop, None

@@ -1,4 +1,4 @@
-"""`python -m pxshell.engine [--hold] [SCRIPT ARGS | -m MODULE ARGS]`: one rank."""
+"""`python -m pxshell.engine [--hold] [SCRIPT ARGS | -m MODULE ARGS]`: one rank; with `--forks FD`, many."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import atexit
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from pxshell.engine.claims import claim, is_child_of_a_rank
 from pxshell.engine.engine import Engine
+from pxshell.engine.forking import FORKS, fork_ranks
 from pxshell.engine.join import cannot_join, join_world, placement_here, use_engine
 from pxshell.engine.mpi_world import watch_mpi
 from pxshell.engine.script import Script, end_as, fresh_main
@@ -25,6 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Be a rank; return its exit status."""
     _log_to_stderr()
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == [FORKS]:
+        # This process goes on for as long as there is a node; what comes out is a rank.
+        if not fork_ranks(socket.socket(fileno=int(words[1]))):
+            return 0
+        words = []
     is_held = words[:1] == ["--hold"]
     script = _script(words[1:] if is_held else words)
     node = os.environ.get("PXSHELL_NODE")

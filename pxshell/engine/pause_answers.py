@@ -130,7 +130,9 @@ class PauseAnswers:
     def _hold(self, pause_id: str, place: Place | None, note: str) -> None:
         # It may have come back to Python since, and have stopped.
         if self._pauser.state is PauseState.HELD:
-            facts = {"file": place.file, "line": place.line, "function": place.function} if place else {}
+            facts: dict[str, Any] = {}
+            if place is not None:
+                facts = {"file": place.file, "line": place.line, "function": place.function}
             self._activity.change(ActivityEvent.HOLD, pause=pause_id, why=note, **facts)
         self._settle(pause_id, "held", place, why=note)
 

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pxshell.engine.asking import Questions
@@ -23,6 +24,7 @@ from pxshell.protocol.message import Buffer
 
 if TYPE_CHECKING:
     from pxshell.engine.shell import RankShell
+    from pxshell.rendezvous.shared import SharedMemory
 
 __all__ = ["Runner", "error_content"]
 
@@ -58,6 +60,7 @@ class Runner:
         wait_for_room: Returns when the link takes more; called before what a cell displays is said.
         stand_in: For what must not be cut short.
         selected: Told how many frames above the innermost one cells run from now on.
+        cluster: The cluster's directory, where shared memory is found.
     """
 
     def __init__(
@@ -68,9 +71,11 @@ class Runner:
         wait_for_room: Callable[[], None],
         stand_in: StandIn,
         selected: Callable[[int], None],
+        cluster: Path,
     ) -> None:
         self._stand_in = stand_in
         self._selected = selected
+        self._cluster = cluster
         self._wait_for_room = wait_for_room
         self._outbox = outbox
         self._interrupts = interrupts
@@ -221,8 +226,7 @@ class Runner:
         from pxshell.protocol.pickles import unpack
 
         def push() -> list[Buffer]:
-            # Arrays are to be the user's own, to write into.
-            values = unpack([bytearray(buffer) for buffer in job.buffers])
+            values = unpack(self._own_buffers(job))
             namespace = self._globals(paused)
             for name, value in values.items():
                 namespace[name] = value
@@ -235,10 +239,31 @@ class Runner:
 
         def pull() -> list[Buffer]:
             values = [self._value(text, paused) for text in job.content["expressions"]]
-            # Copies: the program may go on before they are sent.
-            return [bytes(buffer) for buffer in pack(values)]
+            return pack(values)
 
-        return self._tried(pull, paused)
+        return self._shared(job, *self._tried(pull, paused))
+
+    def _own_buffers(self, job: Job) -> list[Buffer]:
+        """Return what came with a request, for the user's arrays to be written into."""
+        references = job.content.get("shared") or {}
+        # Copied where it was sent: what is shared is our own as soon as we write to it.
+        sent: list[Buffer] = [bytearray(buffer) for buffer in job.buffers]
+        shared = self._shared_memory() if references else None
+        return sent if shared is None else shared.get(sent, references, take=False)
+
+    def _shared(self, job: Job, content: dict[str, Any], buffers: list[Buffer]) -> tuple[dict[str, Any], list[Buffer]]:
+        """Return a reply as it is sent: large values in shared memory, if whoever asked is on this machine."""
+        shared = self._shared_memory() if job.content.get("shares") else None
+        if shared is not None:
+            buffers, references = shared.put(buffers)
+            content = content | {"shared": references}
+        # Copies: the program may go on before they are sent.
+        return content, [bytes(buffer) for buffer in buffers]
+
+    def _shared_memory(self) -> SharedMemory | None:
+        from pxshell.rendezvous.shared import shared_of
+
+        return shared_of(self._cluster)
 
     def _survey(self, job: Job, paused: PausedFrame | None) -> tuple[dict[str, Any], list[Buffer]]:
         from pxshell.values.survey import answer
@@ -262,11 +287,11 @@ class Runner:
         from pxshell.protocol.pickles import pack, unpack
 
         def apply() -> list[Buffer]:
-            function, args, kwargs = unpack(job.buffers)
+            function, args, kwargs = unpack(self._own_buffers(job))
             _see_names(function, self._globals(paused))
-            return [bytes(buffer) for buffer in pack(function(*args, **kwargs))]
+            return pack(function(*args, **kwargs))
 
-        return self._tried(apply, paused)
+        return self._shared(job, *self._tried(apply, paused))
 
     # -- frames --------------------------------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ from pxshell.engine.error_text import text_of
 from pxshell.engine.failures import describe
 from pxshell.engine.loops import run_coroutine
 
-__all__ = ["Ask", "RankShell", "Speak", "make_shell"]
+__all__ = ["Ask", "RankKernel", "RankShell", "Speak", "make_shell"]
 
 #: Takes (type, content, key, buffers).
 Speak = Callable[[str, Mapping[str, Any], str, list[Any]], None]

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
+from time import monotonic
 from typing import Any
 
 from pxshell.engine.outbox import Request
@@ -33,11 +34,15 @@ class Job:
     content: dict[str, Any]
     place: str
     buffers: tuple[Buffer, ...] = ()
+    #: When it came, by the monotonic clock.
+    since: float = 0.0
 
     @classmethod
     def from_message(cls, message: Message, content: dict[str, Any], place: str) -> Job:
         """Describe a message."""
-        return cls(message.type, Request(message.id, message.header.origin), content, place, message.buffers)
+        return cls(
+            message.type, Request(message.id, message.header.origin), content, place, message.buffers, monotonic()
+        )
 
 
 def place_for(rank: int, content: dict[str, Any]) -> str:

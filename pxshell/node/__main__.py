@@ -2,67 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
+import json
 import sys
 from pathlib import Path
 
-import msgspec
-
-from pxshell.node.above import OrderHandler
-from pxshell.node.adopting import Adoption
-from pxshell.node.below import EngineHandler
-from pxshell.node.node import Node
-from pxshell.protocol.types import Role
-from pxshell.transport.base import make_hello
-from pxshell.transport.unix import UnixServer
-from pxshell.transport.zeromq import ZmqConnector
+from pxshell.node.warm import WarmProcess, start_warm
 
 __all__ = ["main"]
 
 
-class NodeFile(msgspec.Struct, frozen=True):
-    """node.json: where the controller is, and the node's keys."""
-
-    addresses: dict[str, list[str]]
-    server_public: str
-    public: str
-    secret: str
-    node_socket: str
-
-
-async def serve(directory: Path) -> None:
-    """Run the node until it is told to stop, or its controller is gone and all ranks have ended."""
-    loop = asyncio.get_running_loop()
-    file = msgspec.json.decode((directory / "node.json").read_bytes(), type=NodeFile)
-    node = Node(loop, directory)
-    server = UnixServer(loop, EngineHandler(node), Path(file.node_socket))
-    node.server = server
-    node.controller = ZmqConnector(
-        loop,
-        OrderHandler(node, lambda why: logging.getLogger(__name__).warning("no controller: %s", why)),
-        make_hello(Role.NODE, keep=True),
-        addresses=file.addresses,
-        server_public=file.server_public,
-        public=file.public,
-        secret=file.secret,
-        keep=True,
-    )
-    if node.file.world is not None:
-        Adoption(node, server, Path(node.file.world)).look()
-    node.start()
-    await node.finished
-    closed = loop.create_future()
-    node.controller.close(linger=2.0, done=lambda: closed.set_result(None))
-    await closed
-    node.server.close()
-
-
 def main() -> int:
     """Run `python -m pxshell.node`."""
+    directory = Path(sys.argv[1])
+    warm = _start_warm(directory)
+    # Only now: it loads while we do.
+    import asyncio
+    import logging
+
+    from pxshell.node.serving import serve
+
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    asyncio.run(serve(Path(sys.argv[1])))
+    asyncio.run(serve(directory, warm))
     return 0
+
+
+def _start_warm(directory: Path) -> WarmProcess | None:
+    try:
+        return start_warm(directory, json.loads((directory / "launch.json").read_bytes()))
+    except OSError:
+        return None  # it will be tried again, when there is somebody who can be told
 
 
 if __name__ == "__main__":

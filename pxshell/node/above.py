@@ -33,6 +33,7 @@ class OrderHandler:
             "px_stop_request": self._stop,
             "px_restart_request": self._restart,
             "px_stacks_request": self._stacks,
+            "px_attendance": self._attendance,
         }
 
     def hello_received(self, hello: Hello, proof: Proof) -> str | None:
@@ -63,6 +64,11 @@ class OrderHandler:
     def _stacks(self, message: Message) -> None:
         self._hand_down(message)
         self._node.outside.asked(message)
+
+    def _attendance(self, message: Message) -> None:
+        """Engines learn who is there, and we how much of their text is looked at."""
+        self._node.outlet.set_paces(message.data().get("paces", {}))
+        self._hand_down(message)
 
     def _missing(self, message: Message, ranks: RankSet, why: str) -> None:
         for rank in ranks:

@@ -25,8 +25,8 @@ __all__ = ["EngineHandler"]
 
 #: Seconds that a link may be down before its rank is called lost; its process usually ends meanwhile.
 _AFTERLIFE = 0.3
-#: Seconds that the last messages of a process that has ended may take to arrive.
-_LAST_WORDS = 0.1
+#: Seconds that the last messages of a process that has ended may take to arrive, and its exit status.
+_LAST_WORDS = 0.5
 
 
 class EngineHandler:
@@ -95,6 +95,13 @@ class EngineHandler:
 
         def take(name: str, cell: str, text: str) -> None:
             scope = Scope.parse(cell)
+            if not node.outlet.is_open(scope.origin):
+                # Before it is folded, which costs most: what waits for folding goes first, so that the notice stands
+                # where the text is missing.
+                node.up.flush_lane(Lane.WORK)
+                extent = len(text.encode("utf-8", "replace")), text.count("\n")
+                node.outlet.cut(node.next_id(), ranks, scope.cell, scope.origin, extent)
+                return
             content = {"name": name, "text": text}
             fields: dict[str, Any] = {"parent": scope.cell, "origin": scope.origin, "late": scope.late}
             node.up.add(node.message("stream", content, ranks, epoch=record.epoch, **fields))
@@ -133,11 +140,19 @@ class EngineHandler:
         self._node.up.add(message)
 
     def peer_silent(self, peer: Peer, silent: bool) -> None:
-        """An engine has stopped answering, or answers again: its process stands, or holds the GIL."""
+        """An engine has stopped answering, or answers again: its process stands, or holds the GIL.
+
+        One that holds the GIL since its cell began could not say that it is busy: we know what it was given.
+        """
         record = self._node.engines.of_peer(peer)
         liveness = Liveness.UNRESPONSIVE if silent else Liveness.OK
-        if record is not None and record.is_alive and record.state.liveness is not liveness:
-            self._node.report(record, liveness=liveness)
+        if record is None or not record.is_alive or record.state.liveness is liveness:
+            return
+        facts: dict[str, Any] = {"activity": record.said.activity, "cell": record.said.cell}
+        cell = self._node.pending.in_flight(record.rank) if silent and record.said.activity is Activity.IDLE else ""
+        if cell:
+            facts = {"activity": Activity.BUSY, "cell": cell}
+        self._node.report(record, liveness=liveness, **facts)
 
     def peer_left(self, peer: Peer, why: str) -> None:
         """A link has ended; usually its process ends now."""
@@ -161,9 +176,10 @@ class EngineHandler:
         self._bury(record, self._node.loop.time() + _LAST_WORDS)
 
     def _bury(self, record: EngineRecord, patience: float) -> None:
-        """Report the end once the link has ended too, which comes after the last message in it."""
+        """Report the end once the link has ended too, which comes after the last message in it, and how it ended."""
         node = self._node
-        if record.peer is not None and node.loop.time() < patience:
+        is_known = record.peer is None and not node.launch.awaits_status(record.pid)
+        if not is_known and node.loop.time() < patience:
             node.loop.call_later(0.002, self._bury, record, patience)
             return
         if record.output is not None:

@@ -31,6 +31,8 @@ class EngineRecord:
     watch: ProcessWatch | None = None
     #: Exit status as the kernel told it at the end; None while unknown.
     remains: int | None = None
+    #: What the engine has said of itself last.
+    said: RankState = RankState()  # noqa: RUF009 - an immutable value
 
     @property
     def is_alive(self) -> bool:
@@ -44,6 +46,7 @@ class EngineRecord:
 
     def learn(self, said: RankState) -> None:
         """Take what the engine says of itself; its liveness is what we see of it."""
+        self.said = said
         self.state = replace(said, liveness=self.state.liveness)
 
     def send_signal(self, number: int) -> str:

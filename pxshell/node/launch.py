@@ -11,7 +11,9 @@ from pathlib import Path
 
 import msgspec
 
+from pxshell.node.forks import ForkedProcess, ForkServer
 from pxshell.node.remains import children_of
+from pxshell.node.warm import CAN_FORK, WarmProcess, environment_of, open_log, start_warm
 from pxshell.node.watch import ProcessWatch
 from pxshell.ranks import RankSet
 from pxshell.transport.base import Reactor
@@ -31,6 +33,8 @@ class Command(msgspec.Struct, frozen=True):
     env: dict[str, str | None] = {}
     #: A rank of it that dies takes the others along, and to end them is left to us.
     ends_together: bool = False
+    #: It is a bare engine, which may be forked from a warm process in place of being started.
+    forks: bool = False
 
 
 class LaunchFile(msgspec.Struct, frozen=True):
@@ -73,16 +77,13 @@ class StartedProcess:
         self.ends_together = command.ends_together
         self.name = Path(command.argv[0]).name
         self._ended = ended
-        env = {**environment, **{name: value for name, value in command.env.items() if value is not None}}
-        for name in (name for name, value in command.env.items() if value is None):
-            env.pop(name, None)
         self._process = subprocess.Popen(
             command.argv,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             cwd=cwd,
-            env=env,
+            env=environment_of(command.env, environment),
             start_new_session=True,
         )
         self._watch = ProcessWatch(reactor, self._process.pid, self._reap)
@@ -107,17 +108,32 @@ class StartedProcess:
 
 
 class Launch:
-    """Starts the commands of one launch, again for each epoch."""
+    """Starts the commands of one launch, again for each epoch.
+
+    Args:
+        reactor: the loop that hears of their ends.
+        file: what to start.
+        directory: of the cluster.
+        ended: called with each process whose end is known.
+        warm: the process to fork from, if it is there already.
+    """
 
     def __init__(
-        self, reactor: Reactor, file: LaunchFile, directory: Path, ended: Callable[[StartedProcess], None]
+        self,
+        reactor: Reactor,
+        file: LaunchFile,
+        directory: Path,
+        ended: Callable[[StartedProcess | ForkedProcess], None],
+        warm: WarmProcess | None = None,
     ) -> None:
         self.file = file
         self.epoch = 0
         self._reactor = reactor
         self._directory = directory
         self._ended = ended
-        self.processes: list[StartedProcess] = []
+        self.processes: list[StartedProcess | ForkedProcess] = []
+        self._warm = warm
+        self._forks: ForkServer | None = None
         self.log = directory / "logs" / "launch.log"
         #: Of processes that have been reaped.
         self._statuses: dict[int, int | None] = {}
@@ -132,18 +148,40 @@ class Launch:
             "PXSHELL_NODE": str(self._directory / "node.sock"),
             "PXSHELL_EPOCH": str(self.epoch),
         }
-        log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        log = open_log(self._directory)
         try:
             for command in self.file.commands:
-                started = StartedProcess(self._reactor, command, environment, self.file.cwd, log, self._finished)
-                self.processes.append(started)
+                start = self._fork if command.forks and CAN_FORK else self._start
+                self.processes.append(start(command, environment, log))
         finally:
             os.close(log)
 
-    def _finished(self, process: StartedProcess) -> None:
+    def _start(self, command: Command, environment: Mapping[str, str], log: int) -> StartedProcess:
+        return StartedProcess(self._reactor, command, environment, self.file.cwd, log, self._finished)
+
+    def _fork(self, command: Command, environment: Mapping[str, str], _log: int) -> ForkedProcess:
+        if self._forks is None or not self._forks.is_there:
+            warm, self._warm = self._warm or start_warm(self._directory, msgspec.to_builtins(self.file)), None
+            assert warm is not None, "there is a command that forks"
+            self._forks = ForkServer(self._reactor, warm)
+        name, ranks = Path(command.argv[0]).name, RankSet.parse_folded(command.ranks)
+        return self._forks.fork(ranks, name, environment_of(command.env, environment), self._finished)
+
+    def close(self) -> None:
+        """No more is started."""
+        if self._forks is not None:
+            self._forks.close()
+        elif self._warm is not None:
+            self._warm.kill()
+
+    def _finished(self, process: StartedProcess | ForkedProcess) -> None:
         self.processes.remove(process)
         self._statuses[process.pid] = process.returncode
         self._ended(process)
+
+    def awaits_status(self, pid: int) -> bool:
+        """Tell whether this is a process of ours whose exit status will be told, but has not been yet."""
+        return any(isinstance(process, ForkedProcess) and process.pid == pid for process in self.processes)
 
     def exit_status(self, pid: int, otherwise: int | None) -> int | None:
         """Return the exit status of a process that has ended, if it was our child; else what is known otherwise."""

@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from pxshell.node.engines import EngineRecord, Engines
+from pxshell.node.forks import ForkedProcess
 from pxshell.node.lastlook import LastLook
 from pxshell.node.launch import Launch, LaunchFile, StartedProcess
 from pxshell.node.outside import OutsideStacks
 from pxshell.node.sent import SentSignals
+from pxshell.node.warm import WarmProcess
 from pxshell.protocol.digest import with_digest
 from pxshell.protocol.endings import status_text
 from pxshell.protocol.message import Message
-from pxshell.protocol.outlet import Outlet
 from pxshell.protocol.pending import PendingReplies
 from pxshell.protocol.types import RUN
 from pxshell.ranks import RankSet
 from pxshell.transport.base import Connector, Server
+from pxshell.transport.paced import PacedOutlet
 from pxshell.transport.upward import Upward
 
 __all__ = ["DEFAULT_GRACE", "Node"]
@@ -41,15 +43,15 @@ class Node:
     server: Server
     controller: Connector
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, directory: Path) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, directory: Path, warm: WarmProcess | None = None) -> None:
         self.loop = loop
         self.directory = directory
         self.file = LaunchFile.read(directory / "launch.json")
-        self.launch = Launch(loop, self.file, directory, self._process_ended)
+        self.launch = Launch(loop, self.file, directory, self._process_ended, warm)
         self.engines = Engines()
         self.sent = SentSignals(loop.time)
         self.pending = PendingReplies()
-        self.outlet = Outlet(self.send_up, self._log_names)
+        self.outlet = PacedOutlet(loop, self.send_up, self._log_names)
         self.up = Upward(loop, self.pending, self.outlet.deliver)
         #: For ranks that do not say where they stand.
         self.outside = OutsideStacks(self)
@@ -121,7 +123,7 @@ class Node:
             self.up.flush()
             self.finished.set_result(None)
 
-    def _process_ended(self, process: StartedProcess) -> None:
+    def _process_ended(self, process: StartedProcess | ForkedProcess) -> None:
         """A process that we started has been reaped."""
         if self._restarting or self._stopping:
             self.maybe_finish()
@@ -174,7 +176,11 @@ class Node:
 
     def message(self, kind: str, content: dict[str, Any], ranks: RankSet, **fields: Any) -> Message:
         """Build a message of the node's own."""
-        return Message.make(kind, f"n{os.getpid()}-{next(self._serial)}", content, ranks=ranks, **fields)
+        return Message.make(kind, self.next_id(), content, ranks=ranks, **fields)
+
+    def next_id(self) -> str:
+        """Return an id for a message of the node's own."""
+        return f"n{os.getpid()}-{next(self._serial)}"
 
     def send_up(self, message: Message) -> bool:
         """Queue a message to the controller."""

@@ -34,6 +34,8 @@ class _Pipe:
         self.reader = MarkReader(token, name)
         self.items: deque[Text | Position] = deque()
         self.is_open = True
+        #: Whether the loop reads it.
+        self.is_watched = False
 
     def read(self, limit: int) -> bytes:
         """Read what is there, at most `limit` bytes; b"" when nothing is there or the pipe has ended."""
@@ -83,7 +85,17 @@ class RankOutput:
         self._partial: Text | None = None
         self._timer: Timer | None = None
         for pipe in self._pipes:
-            reactor.add_reader(pipe.read_end, self._readable, pipe)
+            self._watch(pipe)
+
+    def _watch(self, pipe: _Pipe) -> None:
+        if not pipe.is_watched:
+            pipe.is_watched = True
+            self._reactor.add_reader(pipe.read_end, self._readable, pipe)
+
+    def _ignore(self, pipe: _Pipe) -> None:
+        if pipe.is_watched:
+            pipe.is_watched = False
+            self._reactor.remove_reader(pipe.read_end)
 
     @property
     def write_ends(self) -> tuple[int, int]:
@@ -96,10 +108,15 @@ class RankOutput:
             os.close(pipe.write_end)
 
     def _readable(self, pipe: _Pipe) -> None:
+        if pipe.items:
+            # More has come behind a message that has not: it waits in the pipe. Not said to the loop before, for mostly
+            # nothing comes, and the message is next.
+            self._ignore(pipe)
+            return
         pipe.read(_READ_AT_ONCE)
         self._process(pipe)
         if not pipe.is_open:
-            self._reactor.remove_reader(pipe.read_end)
+            self._ignore(pipe)
         self._flush_later()
 
     def _process(self, pipe: _Pipe) -> None:
@@ -108,7 +125,6 @@ class RankOutput:
             item = pipe.items[0]
             if isinstance(item, Position):
                 if item.number > self._done:
-                    self._reactor.remove_reader(pipe.read_end)
                     return
             else:
                 self._text(item)
@@ -137,7 +153,7 @@ class RankOutput:
         for pipe in self._pipes:
             self._process(pipe)
             if pipe.is_open and not pipe.items:
-                self._reactor.add_reader(pipe.read_end, self._readable, pipe)
+                self._watch(pipe)
         self._flush_later()
 
     def _text(self, item: Text) -> None:
@@ -173,6 +189,6 @@ class RankOutput:
             while pipe.read(_READ_AT_ONCE):
                 self._process(pipe)
             self._process(pipe)
-            self._reactor.remove_reader(pipe.read_end)
+            self._ignore(pipe)
             os.close(pipe.read_end)
         self.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pxshell.protocol.message import Message
+from pxshell.protocol.types import Lane
 from pxshell.ranks import RankSet
 
 __all__ = ["Owed", "PendingReplies", "is_reply"]
@@ -30,6 +31,8 @@ class PendingReplies:
     def __init__(self) -> None:
         self._owing: dict[str, RankSet] = {}
         self._origins: dict[str, str] = {}
+        #: Those of the work lane, which the main threads of ranks carry out one after the other.
+        self._work: set[str] = set()
         self.alive = RankSet()
 
     def begin(self, request: Message, ranks: RankSet) -> None:
@@ -37,6 +40,8 @@ class PendingReplies:
         if owing := ranks & self.alive:
             self._owing[request.id] = self._owing.get(request.id, RankSet()) | owing
             self._origins[request.id] = request.header.origin
+            if request.lane is Lane.WORK:
+                self._work.add(request.id)
 
     def answered(self, message: Message) -> None:
         """A message has come up; replies settle what they answer."""
@@ -50,6 +55,7 @@ class PendingReplies:
         else:
             self._owing.pop(request, None)
             self._origins.pop(request, None)
+            self._work.discard(request)
 
     def gone(self, ranks: RankSet) -> list[Owed]:
         """These ranks will say nothing any more; return what they still owed."""
@@ -66,6 +72,10 @@ class PendingReplies:
     def owing(self, request: str) -> RankSet:
         """Return the ranks that still owe a reply to a request in flight."""
         return self._owing.get(request, RankSet())
+
+    def in_flight(self, rank: int) -> str:
+        """Return the request that the main thread of a rank works on, if it works on one of ours; "" for none."""
+        return next((request for request, owing in self._owing.items() if request in self._work and rank in owing), "")
 
     def expected(self, request: str) -> RankSet:
         """Return the ranks that may still say something for a request.

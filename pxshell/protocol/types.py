@@ -96,6 +96,7 @@ _ROWS = [
     *_down(_C, "px_start_request", "px_restart_request", "px_stop_request", "px_attend_request"),
     *_down(_C, "px_stacks_request", "px_where_request", "px_status_request", "px_log_request", needs=Role.OBSERVER),
     *_down(_C, "px_limits_request", "px_history_request", needs=Role.OBSERVER),
+    *_down(_C, "px_pace", needs=Role.OBSERVER),
     # Controller to engines: whether anybody listens, and which breakpoints there were before they came.
     *_down(_C, "px_attendance", "px_breakpoints", needs=Role.NODE),
     # Control, up.

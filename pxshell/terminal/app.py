@@ -21,6 +21,9 @@ from pxshell.terminal.shell import Face, TerminalShell
 
 __all__ = ["ClusterPort", "run_terminal"]
 
+#: Seconds that one thread of this process may keep the others waiting.
+_SWITCH_S = 0.0005
+
 
 class ClusterPort(Protocol):
     """What the terminal needs of a cluster."""
@@ -53,6 +56,8 @@ def run_terminal(cluster: ClusterPort, *, was_started: bool) -> int:
     screen = Screen(get_app_session().output)
     display = TerminalDisplay(screen, renderer_for(sys.stdout), lambda: client.ranks, _graphics())
     unsubscribe = client.subscribe(lambda message: _refresh(screen, message))
+    # A key waits at most so long for the thread that receives, in which text is drawn.
+    sys.setswitchinterval(_SWITCH_S)
     try:
         with Session(client, display) as session:
             shell = _make_shell()

@@ -22,8 +22,11 @@ __all__ = ["Screen", "rows_of"]
 
 #: Between two redraws of the prompt: at most 20 a second, however much the ranks say.
 REDRAW_S = 0.05
-#: Characters that go out with one redraw. Terminals take some MB a second; a keystroke waits for one batch at most.
+#: Characters that go out with one redraw, at least and at most. Keystrokes wait for it, so it is what the terminal
+#: takes in `_PATIENCE_S` seconds.
+SMALL_BATCH = 2 * 1024
 BATCH = 16 * 1024
+_PATIENCE_S = 0.005
 #: Characters that wait for the terminal; beyond, the oldest lines are cut, and a line says so.
 LIMIT = 512 * 1024
 
@@ -60,6 +63,7 @@ class Screen:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_scheduled = False
         self._last_redraw = 0.0
+        self._batch = SMALL_BATCH
         self._progress = ""
         self._shown_progress = ""
         self._is_mid_line = False
@@ -208,13 +212,20 @@ class Screen:
             if app is None or not app.is_running or app.is_done:
                 return  # prompt_ends shows what waits
             # An editor has the terminal (F2): what waits goes on waiting.
-            text = "" if app._running_in_terminal else self._take(BATCH)  # noqa: SLF001 - there is no public name for it
+            text = "" if app._running_in_terminal else self._take(self._batch)  # noqa: SLF001 - there is no public name for it
             if self._waiting:
                 self._schedule()
         # Without the lock, or a slow terminal would make those wait who only add text.
         if text:
             self._put_above(app, text)
         app.invalidate()
+
+    def _measure(self, size: int, seconds: float) -> None:
+        """Learn from one batch how much the terminal takes at once."""
+        if seconds > _PATIENCE_S:
+            self._batch = max(SMALL_BATCH, size // 2)
+        elif size >= self._batch:
+            self._batch = min(BATCH, self._batch * 2)
 
     def _put_above(self, app: Application[str], text: str) -> None:
         """Write above the prompt; run_in_terminal would leave raw mode meanwhile, and echo the keys typed then."""
@@ -224,7 +235,9 @@ class Screen:
         except HeightIsUnknownError:
             above = None
         app.renderer.erase()
+        begin = time.monotonic()
         self._raw(text)
+        self._measure(len(text), time.monotonic() - begin)
         if above is not None:
             # We know where the cursor is, so the terminal need not be asked: the toolbar would vanish until it answers.
             app.renderer.report_absolute_cursor_row(min(size.rows, above + 1 + rows_of(text, size.columns)))
@@ -232,8 +245,8 @@ class Screen:
 
 def _chunks(text: str) -> Iterator[str]:
     """Cut text into runs of whole lines that one redraw can take."""
-    while len(text) > BATCH:
-        end = text.rfind("\n", 0, BATCH) + 1 or text.find("\n") + 1 or len(text)
+    while len(text) > SMALL_BATCH:
+        end = text.rfind("\n", 0, SMALL_BATCH) + 1 or text.find("\n") + 1 or len(text)
         yield text[:end]
         text = text[end:]
     if text:

@@ -56,7 +56,7 @@ class Upward:
     def flush(self) -> None:
         """Send all that waits, in both lanes."""
         for lane in Lane:
-            self._flush(lane)
+            self.flush_lane(lane)
 
     def _schedule(self, lane: Lane) -> None:
         due = self._flows[lane].deadline
@@ -65,9 +65,10 @@ class Upward:
             self._timers.pop(lane).cancel()
         elif due is not None and timer is None:
             delay = max(0.0, due - self._reactor.time())
-            self._timers[lane] = self._reactor.call_later(delay, self._flush, lane)
+            self._timers[lane] = self._reactor.call_later(delay, self.flush_lane, lane)
 
-    def _flush(self, lane: Lane) -> None:
+    def flush_lane(self, lane: Lane) -> None:
+        """Send all that waits in one lane."""
         timer = self._timers.pop(lane, None)
         if timer is not None:
             timer.cancel()

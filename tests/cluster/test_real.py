@@ -1,16 +1,19 @@
 """Real clusters: started, listed, attached to, restarted, stopped, with nothing left behind."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from pxshell import Client, Cluster
 from pxshell.cluster.controller import processes_of
 from pxshell.cluster.info import list_clusters
-from pxshell.errors import ConnectionFileError, LaunchError, UsageError
+from pxshell.errors import ConnectionFileError, LaunchError, RemoteError, UsageError
+from pxshell.protocol.message import Message
 from pxshell.rendezvous import connection
 from pxshell.rendezvous.processes import is_running
 from pxshell.testing.waiting import wait_until
@@ -169,3 +172,28 @@ def test_two_state_directories_with_one_runtime_directory_share_its_names(tmp_pa
                 assert [info.name for info in list_clusters()] == ["sim-2"]
         assert [info.name for info in list_clusters()] == ["sim-1"]
         assert first.client().ask("px_status_request", {})["name"] == "sim-1"
+
+
+def test_large_values_travel_in_shared_memory_and_are_each_ranks_own():
+    """P1: what one rank changes no other sees; P3: what cannot be read is an error; nothing is left in memory."""
+    with Cluster(n=2) as client:
+        link = Path(client.connection.directory, "shared")
+        if not link.is_symlink():
+            pytest.skip("no shared memory here")
+        memory = link.resolve()
+        values = bytes(range(256)) * 8192
+        view = client[:]
+        view.push({"values": pickle.PickleBuffer(bytearray(values)), "small": b"x"}, block=True)
+        wait_until(lambda: not list(memory.iterdir()), 10, "nothing is left in memory")
+        view.execute("values[0] = 10 + rank", block=True)
+        first, second = view.pull("values", block=True)
+        assert (first[0], second[0]) == (10, 11)
+        assert bytes(first[1:]) == bytes(second[1:]) == values[1:]
+        assert view.apply_sync(len, values) == [len(values)] * 2
+        with pytest.raises(RemoteError, match="ZeroDivisionError"):
+            view.apply_sync(lambda _values: 1 / 0, pickle.PickleBuffer(values))
+        wait_until(lambda: not list(memory.iterdir()), 10, "nothing is left in memory")
+        gone = {"status": "ok", "shared": {"0": ["a" * 32, 10]}}
+        read = client._with_shared(Message.make("px_pull_reply", "x", gone, buffers=[b""]))
+        assert read.data()["ename"] == "FileNotFoundError"
+    assert not memory.exists()

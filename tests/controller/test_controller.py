@@ -11,6 +11,7 @@ from pxshell.controller.controller import Controller
 from pxshell.controller.files import ControllerFile, Keys, LaunchFacts
 from pxshell.protocol.digest import with_digest
 from pxshell.protocol.message import Message
+from pxshell.protocol.pace import BURST_BYTES
 from pxshell.protocol.state import Activity, Liveness, RankState
 from pxshell.protocol.types import Lane, Role
 from pxshell.ranks import RankSet
@@ -202,7 +203,7 @@ def test_the_death_of_a_node_is_known_though_its_link_would_wait() -> None:
 
 
 def attendance(clients: int, *, watching: int = 0, stay: bool = False, hold: bool = False) -> dict[str, object]:
-    return {"clients": clients, "watching": watching, "stay": stay, "hold": hold}
+    return {"clients": clients, "watching": watching, "stay": stay, "hold": hold, "paces": {}}
 
 
 def test_engines_learn_who_is_there_whoever_comes_first() -> None:
@@ -269,6 +270,44 @@ def test_a_slow_client_loses_text_with_notice_and_delays_nobody() -> None:
         kinds = [m.type for m in world.server.to(client) if m.lane is Lane.WORK]
         assert kinds == ["px_cut", "execute_reply"]
         assert world.server.to(client, "px_cut")[0].data()["lines"] == 2
+
+    run(check)
+
+
+def test_nodes_learn_how_much_is_looked_at() -> None:
+    """P7: nobody folds and carries what no client shows; of a script's output the fastest client's share comes."""
+
+    def check(world: World) -> None:
+        node = world.node(0)
+        first, second = world.peer(Role.OPERATOR), world.peer(Role.OBSERVER)
+        world.says(first, "px_pace", {"rate": 1000}, RankSet())
+        assert world.server.to(node, "px_attendance")[-1].data()["paces"] == {first.id: 1000.0}
+        world.says(second, "px_pace", {"rate": 2000}, RankSet())
+        paces = {first.id: 1000.0, second.id: 2000.0, "": 2000.0}
+        assert world.server.to(node, "px_attendance")[-1].data()["paces"] == paces
+        world.controller.peer_left(second, "gone")
+        assert world.server.to(node, "px_attendance")[-1].data()["paces"] == {first.id: 1000.0, "": 1000.0}
+
+    run(check)
+
+
+def test_a_client_gets_no_more_text_than_it_shows() -> None:
+    """P2, P7: the rest is cut with notice, and another client has it."""
+
+    def check(world: World) -> None:
+        node = world.node(0)
+        slow, fast = world.peer(Role.OPERATOR), world.peer(Role.OPERATOR)
+        world.says(slow, "px_pace", {"rate": 1.0}, RankSet())
+        for _ in range(2):
+            text = "x" * BURST_BYTES + "\n"
+            world.says(node, "stream", {"name": "stdout", "text": text}, RankSet([0]), parent="run")
+            world.controller._up.flush()
+        world.says(node, "execute_reply", {"status": "ok"}, RankSet([0]), parent="run")
+        world.controller._up.flush()
+        kinds = [[m.type for m in world.server.to(client) if m.lane is Lane.WORK] for client in (slow, fast)]
+        assert kinds == [["stream", "px_cut", "execute_reply"], ["stream", "stream", "execute_reply"]]
+        for client in (slow, fast):
+            world.controller.peer_left(client, "gone")
 
     run(check)
 

@@ -162,6 +162,7 @@ def test_a_rank_in_c_is_held_and_its_pause_falls_with_the_resume(rig):
         stuck(7)
     """)
     rig.node.wait_text("on")
+    rig.node.wait_for(lambda: rig.node.ask("px_where_request", {})["line"] == 10, "the rank is at sem_wait")
     answer = rig.node.ask("px_pause_request", {"pause": "p1", "mode": "line"})
     assert (answer["outcome"], answer["function"]) == ("held", "stuck")
     assert rig.node.wait_state("held")["pause"] == "p1"

@@ -52,7 +52,9 @@ class Rank:
         self.work = Work()
         answered = lambda job, reply: None  # noqa: E731 - nobody repeats a request here
         main = threading.main_thread().ident
-        self.runner = Runner(self.outbox, Interrupts(main), answered, lambda: None, StandIn())
+        self.runner = Runner(
+            self.outbox, Interrupts(main), answered, lambda: None, StandIn(), lambda depth: None, Path()
+        )
         for name in ("q1", "q2"):
             self.work.put(Job("px_pull_request", Request(name, "c1"), {"expressions": ["1"]}, IDLE))
 

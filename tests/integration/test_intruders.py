@@ -153,6 +153,7 @@ def test_a_second_process_cannot_claim_a_taken_rank(cluster, client):
     before = attack.pids(client)
     # The same world, rank and epoch: what a launcher's mistake would give it.
     env = psutil.Process(before[1]).environ() | {"PXSHELL_NODE": str(cluster.directory / "node.sock")}
+    env |= dict.fromkeys(("PXSHELL_RANK", "PXSHELL_LOCAL_RANK", "RANK", "LOCAL_RANK"), "1")
     script = Path(os.environ["PXSHELL_DIR"], "claims.py")
     script.write_text("import time\ntime.sleep(1)\nprint('ran alone')\n")
     line = [sys.executable, "-m", "pxshell.engine", str(script)]

@@ -17,6 +17,7 @@ from pxshell.node.above import OrderHandler
 from pxshell.node.below import EngineHandler
 from pxshell.node.node import Node
 from pxshell.protocol.message import Message
+from pxshell.protocol.pace import BURST_BYTES
 from pxshell.protocol.state import Activity, RankState
 from pxshell.protocol.types import Role
 from pxshell.ranks import RankSet
@@ -325,6 +326,60 @@ def test_an_engine_that_has_said_its_last_word_is_not_lost(on_machine: Callable[
         assert not any(message.data()["liveness"] == "lost" and 0 in message.ranks for message in states)
 
     on_machine(check, launcher="none")
+
+
+def test_a_rank_that_prints_more_than_is_looked_at_is_logged_and_not_carried(on_machine: Callable[..., None]) -> None:
+    """P2, P7: the log has all of it, the view has the beginning and one notice that counts the rest."""
+
+    async def check(machine: Machine) -> None:
+        engine = await machine.engine(0)
+        machine.order("px_attendance", {"clients": 1, "paces": {"": 1.0}}, [0])
+        text = b"a line of text\n" * (3 * BURST_BYTES // 15)
+        writer = asyncio.to_thread(_write_all, engine.fds[0], text)
+        await writer
+        log = machine.node.directory / "logs" / "rank-0.log"
+        async with asyncio.timeout(10):
+            while log.stat().st_size < len(text):
+                await asyncio.sleep(0.001)
+        machine.node.up.flush()
+        engine.say("execute_reply", {"status": "ok"}, parent="run")
+        await machine.above.wait("execute_reply")
+        work = [m for m in machine.above.messages if m.type in ("stream", "px_cut", "execute_reply")]
+        assert [m.type for m in work[-2:]] == ["px_cut", "execute_reply"]
+        shown = "".join(m.data()["text"] for m in work[:-2])
+        cut = work[-2].data()
+        assert (cut["bytes"] + len(shown), cut["lines"] + shown.count("\n")) == (len(text), text.count(b"\n"))
+        assert len(shown) < 2 * BURST_BYTES
+
+    on_machine(check)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
+def test_a_rank_that_falls_silent_in_its_cell_is_busy(on_machine: Callable[..., None]) -> None:
+    """P6: one that holds the GIL since its cell began cannot say so itself; the node answers for it."""
+
+    async def check(machine: Machine) -> None:
+        engine = await machine.engine(0)
+        engine.say("px_state", RankState(Activity.IDLE).to_content())
+        await machine.above.wait("px_state", lambda m: m.data()["activity"] == "idle")
+        record = machine.node.engines.of(0)
+        assert record is not None
+        assert record.peer is not None
+        handler = EngineHandler(machine.node)
+        machine.order("px_push_request", {}, [0])
+        handler.peer_silent(record.peer, True)
+        silent = await machine.above.wait("px_state", lambda m: m.data()["liveness"] == "unresponsive")
+        assert (silent.data()["activity"], silent.data()["cell"]) == ("busy", "r1")
+        handler.peer_silent(record.peer, False)
+        assert record.state == RankState(Activity.IDLE)
+        handler.peer_silent(record.peer, False)
+
+    on_machine(check)
 
 
 def test_a_link_to_a_slow_controller_cuts_text_with_notice(on_machine: Callable[..., None]) -> None:

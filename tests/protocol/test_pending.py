@@ -104,3 +104,15 @@ def test_every_living_target_is_owed_answered_or_given_up_exactly_once(steps):
         for name, held in owing.items():
             assert set(pending.expected(name)) == (held or alive)
         assert set(pending._origins) == set(pending._owing) == {name for name, held in owing.items() if held}
+
+
+def test_what_the_main_thread_of_a_rank_works_on_is_the_first_work_that_it_owes(pending):
+    """P6: for a rank that cannot say it itself."""
+    pending.begin(Message.make("px_stacks_request", "s"), FOUR)
+    pending.begin(request("first"), RankSet.of(1))
+    pending.begin(request("second"), FOUR)
+    assert [pending.in_flight(rank) for rank in (0, 1)] == ["second", "first"]
+    pending.answered(reply(1, "first"))
+    assert pending.in_flight(1) == "second"
+    pending.answered(reply(FOUR, "second"))
+    assert pending.in_flight(1) == ""

@@ -11,7 +11,7 @@ from pxshell.protocol.types import TYPES, Direction, Fold, Lane, Role, lane_of, 
 CLIENTS = (Role.OPERATOR, Role.OBSERVER)
 READ_ONLY = {
     *("px_stacks_request", "px_where_request", "px_status_request", "px_log_request"),
-    *("px_limits_request", "px_history_request"),
+    *("px_limits_request", "px_history_request", "px_pace"),
 }
 
 

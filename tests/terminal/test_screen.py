@@ -161,11 +161,27 @@ def test_redraws_are_at_most_twenty_a_second(screen, painted, typist):
         while time.monotonic() - started < 0.5:
             screen.write("flood\n")
         drawn.append(painted.raw.count("\x1b[J") - before)
+        # One redraw erases the prompt and then what is below it.
+        drawn.append(2 * ((time.monotonic() - started) / module.REDRAW_S + 2))
         painted.type("\r")
 
     typist(steps)
     ask(screen)
-    assert 1 <= drawn[0] <= 12
+    assert 1 <= drawn[0] <= drawn[1]
+
+
+def test_a_slow_terminal_gets_little_at_once_and_a_fast_one_much(screen):
+    """Keys wait for a batch: it is what the terminal takes in some milliseconds."""
+    for _ in range(8):
+        screen._measure(screen._batch, 0.0)
+    assert screen._batch == module.BATCH
+    screen._measure(module.BATCH, 0.1)
+    assert screen._batch == module.BATCH // 2
+    for _ in range(8):
+        screen._measure(screen._batch, 0.1)
+    assert screen._batch == module.SMALL_BATCH
+    screen._measure(100, 0.0)
+    assert screen._batch == module.SMALL_BATCH
 
 
 def test_progress_is_one_line_that_text_erases(screen, painted):

@@ -69,11 +69,13 @@ class Command:
     ranks: str
     #: A rank that dies takes the others along, and the launcher leaves it to the node to end them.
     ends_together: bool = False
+    #: It is an engine without a script: the node may fork it from a warm process in place of running `argv`.
+    forks: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry of `launch.json`."""
-        told = {"ends_together": True} if self.ends_together else {}
-        return {"argv": list(self.argv), "env": dict(self.env), "ranks": self.ranks, **told}
+        facts = {"ends_together": self.ends_together, "forks": self.forks}
+        return {"argv": list(self.argv), "env": dict(self.env), "ranks": self.ranks, **facts}
 
 
 class Launcher(ABC):

@@ -26,7 +26,8 @@ class LocalLauncher(Launcher):
     def prepare(self, spec: LaunchSpec) -> list[Command]:
         """One command for each rank."""
         argv = spec.program.engine_argv(hold=spec.hold)
-        return [Command(argv, _env_of_rank(spec, rank), str(rank)) for rank in range(spec.size)]
+        forks = not spec.program.target
+        return [Command(argv, _env_of_rank(spec, rank), str(rank), forks) for rank in range(spec.size)]
 
 
 def reserve_port() -> int:
