@@ -36,7 +36,9 @@ class PendingReplies:
         self.alive = RankSet()
 
     def begin(self, request: Message, ranks: RankSet) -> None:
-        """A request goes down to these ranks."""
+        """A message goes down to these ranks; only a request is answered."""
+        if not request.type.endswith("_request"):
+            return
         if owing := ranks & self.alive:
             self._owing[request.id] = self._owing.get(request.id, RankSet()) | owing
             self._origins[request.id] = request.header.origin

@@ -165,11 +165,17 @@ class RankState:
         return content | {"activity": str(self.activity), "liveness": str(self.liveness)}
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether a pause holds it, in Python or in C; an editor's stop is a pause too."""
+        return bool(self.pause) and self.activity in _STOPPED
+
+    @property
     def is_alive(self) -> bool:
         """Whether the process may still answer."""
         return self.liveness in (Liveness.OK, Liveness.UNRESPONSIVE) and self.activity is not Activity.ENDED
 
 
+_STOPPED = (Activity.PAUSED, Activity.HELD, Activity.DEBUGGING)
 _FIELDS = tuple(item.name for item in fields(RankState))
 
 

@@ -116,3 +116,11 @@ def test_what_the_main_thread_of_a_rank_works_on_is_the_first_work_that_it_owes(
     assert pending.in_flight(1) == "second"
     pending.answered(reply(FOUR, "second"))
     assert pending.in_flight(1) == ""
+
+
+def test_what_is_no_request_is_owed_nothing():
+    """P3, P7: a debugger's bytes, comms and answers go down by the thousand, and nobody answers them."""
+    pending = PendingReplies()
+    pending.alive = RankSet.span(0, 2)
+    pending.begin(Message.make("px_debug_data", "d1", {}, ranks=RankSet.span(0, 2)), RankSet.span(0, 2))
+    assert pending.gone(RankSet.of(0)) == []

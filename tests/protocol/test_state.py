@@ -162,3 +162,10 @@ def test_a_change_of_no_rank_is_no_change():
     table = StateTable().updated(RankSet.of(0), RankState())
     assert table.updated(RankSet(), RankState(Activity.BUSY)) is table
     assert StateTable({RankState(): RankSet()}).groups() == []
+
+
+@given(states)
+def test_a_rank_is_stopped_when_a_pause_holds_it(state):
+    """An editor's stop is one, too; an editor that lets it run is none."""
+    held = state.activity in {Activity.PAUSED, Activity.HELD, Activity.DEBUGGING}
+    assert state.is_stopped == (held and state.pause == "p1")
