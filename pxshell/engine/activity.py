@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
-from pxshell.protocol.state import Activity, ActivityEvent, IllegalTransitionError, RankState, transition
+from pxshell.protocol.state import TRANSITIONS, Activity, ActivityEvent, IllegalTransitionError, RankState, transition
 
 __all__ = ["ActivityReport"]
 
@@ -43,10 +43,12 @@ class ActivityReport:
         self._since = time.monotonic()
         #: What others know; None before the first word.
         self._told: RankState | None = None
+        #: By whom it is debugged; None when no editor is attached.
+        self._debugged: str | None = None
 
     @property
     def state(self) -> RankState:
-        """The state as it is now."""
+        """The state as it is now, whether or not an editor is attached."""
         return self._state
 
     @property
@@ -55,9 +57,39 @@ class ActivityReport:
         return time.monotonic() - self._since
 
     @property
+    def shown(self) -> RankState:
+        """The state as others see it: `debugging` while an editor is attached, with the place where it has stopped."""
+        state = self._state
+        if self._debugged is None or (state.activity, ActivityEvent.ATTACH) not in TRANSITIONS:
+            return state
+        return replace(state, activity=Activity.DEBUGGING, why=self._debugged)
+
+    @property
+    def debugged_by(self) -> str | None:
+        """Who has attached an editor, for people; None when nobody has."""
+        return self._debugged
+
+    def attach(self, who: str) -> None:
+        """An editor has come; `who` is for people."""
+        self._debug(who)
+
+    def detach(self, *, goes_on: bool) -> None:
+        """The editor has gone; with `goes_on` a pause that stands now is its own, and ends in a moment."""
+        self._debug(None, quiet=goes_on and self._state.activity is Activity.PAUSED)
+
+    def _debug(self, who: str | None, *, quiet: bool = False) -> None:
+        with self._sending(), self._lock:
+            if who == self._debugged:
+                return
+            self._debugged = who
+            self._state = replace(self._state, counter=self._state.counter + 1)
+            if not quiet:  # else the next change tells it
+                self.repeat()
+
+    @property
     def is_untold(self) -> bool:
         """Whether others do not know the present state yet."""
-        return self._told != self._state
+        return self._told != self.shown
 
     def change(self, event: ActivityEvent, *, is_brief: bool = False, **facts: Any) -> None:
         """Apply an event; `facts` are the fields of the state that go with it, the others of a place are cleared.
@@ -90,5 +122,5 @@ class ActivityReport:
     def repeat(self) -> None:
         """Send the present state again: somebody may have missed it."""
         with self._sending(), self._lock:
-            self._told = self._state
-            self._send(self._state)
+            self._told = self.shown
+            self._send(self._told)

@@ -12,6 +12,7 @@ from typing import Any
 from pxshell.engine.aborting import Aborter
 from pxshell.engine.activity import ActivityReport
 from pxshell.engine.aside import Aside
+from pxshell.engine.debugger import Debugger
 from pxshell.engine.debugging import Debugging
 from pxshell.engine.error_text import text_of
 from pxshell.engine.interrupts import Interrupts
@@ -76,6 +77,7 @@ class Control:
         work: What waits for the main thread.
         runner: Asked for its shell and its questions.
         interrupts: Which cell may be interrupted.
+        debugger: What editors reach.
         aborter: Frees the main thread from calls of MPI.
         raises: Stops it where it raises.
         attended: Told how many clients there are, how many of them only watch, whether one stays when a script ends,
@@ -95,6 +97,7 @@ class Control:
         work: Work,
         runner: Runner,
         interrupts: Interrupts,
+        debugger: Debugger,
         aborter: Aborter,
         raises: RaiseWatch,
         attended: Callable[[int, int, bool, bool], None],
@@ -146,6 +149,11 @@ class Control:
             "px_abort_request": self._abort,
             "px_raise_request": self._watch_raises,
             "input_reply": self._input,
+            "px_debug_prepare_request": debugger.prepare,
+            "px_debug_open_request": debugger.open,
+            "px_debug_data": debugger.data,
+            "px_debug_close": debugger.close,
+            "px_file_request": self._file,
             "px_start_request": self._start,
             "px_attendance": self._attendance,
             "px_stop_request": self._stop,
@@ -260,7 +268,9 @@ class Control:
             self._seen.popitem(last=False)
 
     def refuse(self, job: Job, why: str) -> None:
-        """Answer a request that does not run."""
+        """Answer a request that does not run; a job of our own has nobody who waits for it."""
+        if not job.request.id:
+            return
         activity = self._activity.state.activity
         if activity is Activity.HELD:
             why = "it is held in C, where only a single expression can be evaluated at the side"
@@ -347,6 +357,14 @@ class Control:
     def _inspect(self, message: Message, request: Request) -> dict[str, Any]:
         content = message.data()
         return self._looking.inspect(content, self._namespace(str(content["code"]).strip("? ")))
+
+    def _file(self, message: Message, request: Request) -> dict[str, Any]:
+        """Return the text of a source file of this rank, cells included, for an editor that has no such file."""
+        import linecache
+
+        file = str(message.data()["file"])
+        lines = linecache.getlines(file)
+        return {"status": "ok", "text": "".join(lines)} if lines else {"status": "error", "why": f"there is no {file}"}
 
     # -- the rest ------------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from pxshell.engine.aborting import Aborter
 from pxshell.engine.activity import ActivityReport
 from pxshell.engine.arming import call_in_main
 from pxshell.engine.control import BRIEF_S, Control
+from pxshell.engine.debugger import HAND_OVER, Debugger
 from pxshell.engine.error_text import text_of
 from pxshell.engine.frames import comes_from_user_code
 from pxshell.engine.interrupts import Interrupts
@@ -105,6 +106,14 @@ class Engine:
         self.pauser = Pauser(
             on_event=self._pause_event, service=self._serve, main_ident=main_ident, new_id=self._new_pause_id
         )
+        self.debugger = Debugger(
+            rank=placement.rank,
+            outbox=self.outbox,
+            activity=self.activity,
+            pauser=self.pauser,
+            work=self.work,
+            run=self.runner.run,
+        )
         self._control = Control(
             rank=placement.rank,
             main_ident=main_ident,
@@ -116,6 +125,7 @@ class Engine:
             interrupts=self._interrupts,
             aborter=self._aborter,
             raises=RaiseWatch(self._stop_at_raise, main_ident),
+            debugger=self.debugger,
             attended=self._attended,
             started=self._started,
             stopped=self._stopped,
@@ -203,6 +213,7 @@ class Engine:
         self._clients = 0
         self._has_operator = False
         self._io.abandon()
+        self.debugger.abandon_in_child()
         self.outbox.close_in_child()
 
     def make_interruptible(self) -> None:
@@ -324,8 +335,7 @@ class Engine:
         raised: BaseException | None = None
         try:
             self._stand_in.do(lambda: self._enter_pause(paused))
-            while (job := self.work.wait()) is not None:
-                self.runner.run(job, paused, partial(self.work.begin, job))
+            self._serve_jobs(paused)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - SystemExit of a SIGTERM handler, TimeoutError of an alarm
@@ -338,6 +348,17 @@ class Engine:
             raise HandlerRaisedError(raised)
         if raised is not None:
             raise raised
+
+    def _serve_jobs(self, paused: PausedFrame) -> None:
+        """Run what comes; while an editor is there it lets the pause end, too."""
+        while not self.debugger.serve(paused):
+            job = self.work.wait()
+            if job is None:
+                return
+            if job.type == HAND_OVER:
+                self.work.begin(job)
+            else:
+                self.runner.run(job, paused, partial(self.work.begin, job))
 
     def _enter_pause(self, paused: PausedFrame) -> None:
         self.work.begin_pause(paused.pause_id)
@@ -448,6 +469,7 @@ class Engine:
         self._stays = self._holds = self._has_operator = False
         self._is_ready.set()
         self._may_start.set()
+        self.debugger.close_all(why)
         self.pauser.resume(None)
         if self._listens:
             self.outbox.tee.stop()
@@ -469,6 +491,8 @@ class Engine:
         self._clients, self._has_operator, self._stays, self._holds = clients, clients > watching, stays, holds
         if self._has_ended and not stays:
             self._stopped()
+        if not self._has_operator:
+            self.debugger.close_all("nobody is there who may debug")
         if not self._listens:
             return
         if is_first:

@@ -98,7 +98,7 @@ _ROWS = [
     *_down(_C, "px_limits_request", "px_history_request", needs=Role.OBSERVER),
     *_down(_C, "px_pace", needs=Role.OBSERVER),
     # A debugger's tunnel; data and close carry its id as key and go both ways.
-    *_down(_C, "px_debug_prepare_request", "px_debug_open_request", "px_source_request"),
+    *_down(_C, "px_debug_prepare_request", "px_debug_open_request", "px_file_request"),
     *[MessageType(name, _C, Direction.BOTH) for name in ("px_debug_data", "px_debug_close")],
     # Controller to engines: whether anybody listens, and which breakpoints there were before they came.
     *_down(_C, "px_attendance", "px_breakpoints", needs=Role.NODE),
@@ -113,7 +113,7 @@ _ROWS = [
     *_up(_C, Fold.NEVER, "px_history_reply"),
     *_up(_C, Fold.DIGEST, "px_restart_reply", "px_state", "px_missing"),
     *_up(_C, Fold.MERGE, "px_stacks_reply"),
-    *_up(_C, Fold.NEVER, "px_debug_open_reply", "px_debug_prepare_reply", "px_source_reply"),
+    *_up(_C, Fold.NEVER, "px_debug_open_reply", "px_debug_prepare_reply", "px_file_reply"),
     *_up(_C, Fold.NEVER, "px_ranks", "px_snapshot", "px_notice", "px_denied"),
 ]
 

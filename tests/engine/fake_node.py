@@ -41,6 +41,7 @@ class FakeNode:
         self._numbers = itertools.count(1)
         self._outputs = {}
         self._peers = []
+        self._listeners = []
         self._loop = SelectLoop()
         self._server = UnixServer(self._loop, self, path, hello=make_hello(Role.NODE), roles=(Role.ENGINE,))
         self._thread = threading.Thread(target=self._loop.run, name="fake-node")
@@ -48,10 +49,20 @@ class FakeNode:
 
     # What a test does.
 
-    def request(self, kind: str, content: dict | None = None, *, buffers=(), id: str | None = None, origin="c1") -> str:  # noqa: A002
+    def request(
+        self,
+        kind: str,
+        content: dict | None = None,
+        *,
+        buffers=(),
+        id: str | None = None,  # noqa: A002 - Jupyter's name of the field
+        origin="c1",
+        key="",
+    ) -> str:
         """Send a request to the engine and return its id."""
         name = id or f"q{next(self._numbers)}"
-        message = Message.make(kind, name, content or {}, ranks=RankSet.of(0), origin=origin, buffers=buffers)
+        fields = {"ranks": RankSet.of(0), "origin": origin, "buffers": buffers, "key": key}
+        message = Message.make(kind, name, content or {}, **fields)
         self._loop.call_soon_threadsafe(lambda: [self._server.send(peer, message) for peer in self._peers])
         return name
 
@@ -114,6 +125,10 @@ class FakeNode:
             return content["activity"] == activity and all(content[name] == value for name, value in facts.items())
 
         return self.wait(is_it, f"the state {activity} {facts}").data()
+
+    def listen(self, callback) -> None:
+        """Hand each message that comes from now on to a function, in the loop's thread."""
+        self._listeners.append(callback)
 
     def forget(self) -> None:
         """Forget what was said."""
@@ -208,6 +223,8 @@ class FakeNode:
         with self._changed:
             self.said.append(message)
             self._changed.notify_all()
+        for listener in self._listeners:
+            listener(message)
 
 
 class EngineProcess(subprocess.Popen):
