@@ -164,6 +164,13 @@ class Client:
         return self._shown_states
 
     @property
+    def trouble(self) -> str:
+        """Why nothing gets through, for the moment or for good; "" when all is well. A `px_notice` tells of changes."""
+        if self._failure is not None:
+            return str(self._failure)
+        return f"the controller of {self.name} does not answer" if self._silent else ""
+
+    @property
     def ranks(self) -> RankSet:
         """All ranks of the world, those that are not there yet included."""
         return RankSet.span(0, self.snapshot.size)
@@ -186,6 +193,7 @@ class Client:
         ranks: RankSet,
         *,
         buffers: Sequence[Buffer] = (),
+        key: str = "",
         on_message: Callable[[Message], None] | None = None,
     ) -> Request:
         """Send one request to ranks; return what collects the answers.
@@ -195,6 +203,7 @@ class Client:
             content: its content.
             ranks: for whom; those that cannot answer are accounted for at once.
             buffers: raw bytes that go along; they must not change until the request is done.
+            key: of the tunnel that it opens.
             on_message: called in the io thread with every message that belongs to it.
 
         Raises:
@@ -204,7 +213,7 @@ class Client:
         request = Request(id_, ranks, on_message, self._log_names)
         if type in _WITH_VALUES:
             content, buffers = self._lend(id_, content, buffers)
-        message = Message.make(type, id_, content, ranks=ranks, origin=self.id, buffers=buffers)
+        message = Message.make(type, id_, content, ranks=ranks, origin=self.id, buffers=buffers, key=key)
         with self._changed:
             if self._closed:
                 raise LinkLostError(f"cluster {self.name}", "this client has been closed")
@@ -261,9 +270,18 @@ class Client:
         name = f"rank-{ranks.first}.log" if len(ranks) == 1 else "rank-N.log"
         return str(Path(self.connection.directory) / "logs" / name)
 
-    def tell(self, type: str, content: Mapping[str, Any], ranks: RankSet) -> None:  # noqa: A002
-        """Send what is not answered (input replies, comm messages)."""
-        message = Message.make(type, f"{self.id[:12]}-{next(self._serial)}", content, ranks=ranks, origin=self.id)
+    def tell(
+        self,
+        type: str,  # noqa: A002
+        content: Mapping[str, Any],
+        ranks: RankSet,
+        *,
+        buffers: Sequence[Buffer] = (),
+        key: str = "",
+    ) -> None:
+        """Send what is not answered (input replies, comm messages, a debugger's bytes)."""
+        id_ = f"{self.id[:12]}-{next(self._serial)}"
+        message = Message.make(type, id_, content, ranks=ranks, origin=self.id, buffers=buffers, key=key)
         self._loop.call_soon_threadsafe(lambda: self._connector is not None and self._connector.send(message))
 
     def ask(self, type: str, content: Mapping[str, Any], timeout: float = 10.0) -> dict[str, Any]:  # noqa: A002

@@ -13,6 +13,7 @@ from typing import Any
 
 from pxshell.controller.files import ControllerFile, LaunchFacts
 from pxshell.controller.history import History
+from pxshell.controller.tunnels import Tunnels
 from pxshell.errors import PxshellError
 from pxshell.protocol.digest import with_digest
 from pxshell.protocol.message import Message
@@ -67,6 +68,7 @@ class Controller:
         self._descriptions: dict[int, dict[str, Any]] = {}
         #: Why ranks that were never there are not, as far as their node could tell.
         self._absent: dict[int, str] = {}
+        self._tunnels = Tunnels()
         self._notes: deque[str] = deque(maxlen=_NOTES)
         self._serial = itertools.count(1)
         self._stopping = ""
@@ -106,6 +108,7 @@ class Controller:
     def peer_left(self, peer: Peer, why: str) -> None:
         """A node is lost with its ranks, or a client has gone."""
         if peer.role is not Role.NODE:
+            self._cut_from_client(peer, why)
             held = self._clients.pop(peer.id, None)
             if held is not None:
                 held[1].close()
@@ -116,6 +119,7 @@ class Controller:
             self._finish_later()
             return
         ranks = self._nodes.pop(peer, RankSet())
+        self._cut_from_ranks(ranks, f"its node is gone: {why}")
         if self._stopping:
             self._maybe_finish()
             return
@@ -142,13 +146,32 @@ class Controller:
     def peer_silent(self, peer: Peer, silent: bool) -> None:
         """A node or client gives no sign of life, or is back."""
         if peer.role is not Role.NODE:
+            if silent:
+                self._cut_from_client(peer, "its front end does not answer")
             return
+        if silent:
+            self._cut_from_ranks(self._nodes.get(peer, RankSet()), "its node does not answer")
         liveness = Liveness.UNRESPONSIVE if silent else Liveness.OK
         for part, state in list(self.states.among(self._nodes.get(peer, RankSet()))):
             if state.is_alive and state.liveness is not liveness:
                 changed = replace(state, liveness=liveness, why="its node does not answer" if silent else "")
                 self.states = self.states.updated(part, changed)
                 self._up.add(self._own("px_state", changed.to_content() | {"counter": 0}, part))
+
+    # -- a debugger's tunnels: who stands at a breakpoint is let go when nobody can ------------------------------------
+
+    def _cut_from_client(self, client: Peer, why: str) -> None:
+        for tunnel in self._tunnels.cut_from_client(client.id):
+            self._hand_down(self._message("px_debug_close", {"why": why}, tunnel.ranks, key=tunnel.key))
+
+    def _cut_from_ranks(self, ranks: RankSet, why: str) -> None:
+        for tunnel in self._tunnels.cut_from_ranks(ranks):
+            close = self._message("px_debug_close", {"why": why}, tunnel.ranks, key=tunnel.key, origin=tunnel.client)
+            self._to_clients(close)
+            # For a node that comes back: its ranks learn it then, if not before from the node itself.
+            for node, known in self._nodes.items():
+                if part := tunnel.ranks & known:
+                    self.server.send(node, close.with_ranks(part))
 
     def lane_drained(self, peer: Peer, lane: Lane) -> None:
         """A client takes messages again."""
@@ -180,6 +203,7 @@ class Controller:
             self._absent |= {rank: text.removeprefix(f"{message.ranks}: ") for rank in message.ranks}
         elif message.type == "px_state":
             self._learn(message)
+        self._tunnels.said(message)
         self._up.add(message)
 
     def _ranks(self, node: Peer, message: Message) -> None:
@@ -212,6 +236,7 @@ class Controller:
 
     def _asked(self, client: Peer, message: Message) -> None:
         message = message.with_header(origin=client.id)
+        self._tunnels.asked(client.id, message)
         if message.type == "px_break_request":
             self._keep_breakpoint(message)
         elif message.type == "px_clear_request":

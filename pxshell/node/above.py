@@ -109,10 +109,20 @@ class OrderHandler:
         self._node.answer(message, "px_restart_reply", {"status": "refused", "why": why}, message.ranks)
 
     def peer_silent(self, peer: Peer, silent: bool) -> None:
-        """The controller is busy or gone; the connector goes on trying."""
+        """The controller is busy or gone; the connector goes on trying, but no editor can let a stopped rank go."""
+        if silent:
+            self._end_debuggers("the node's controller does not answer")
+
+    def _end_debuggers(self, why: str) -> None:
+        node = self._node
+        close = node.message("px_debug_close", {"why": why}, node.engines.connected())
+        for record in node.engines:
+            if record.peer is not None:
+                node.server.send(record.peer, close)
 
     def peer_left(self, peer: Peer, why: str) -> None:
         """The controller is gone for good."""
+        self._end_debuggers("the cluster's controller is gone")
         self._lost(why)
 
     def lane_drained(self, peer: Peer, lane: Lane) -> None:

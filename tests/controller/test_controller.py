@@ -369,3 +369,58 @@ def test_ranks_that_start_later_get_the_breakpoints_that_were_set_for_them() -> 
         assert world.server.to(world.node(1), "px_breakpoints") == []
 
     run(check)
+
+
+def test_a_client_that_gives_no_sign_of_life_lets_the_ranks_go_that_its_editor_holds() -> None:
+    """P8: nobody else could; those whom others debug stay as they are."""
+
+    def check(world: World) -> None:
+        node = world.node(0, 1)
+        client, other = world.peer(Role.OPERATOR), world.peer(Role.OPERATOR)
+        world.says(client, "px_debug_open_request", {}, RankSet.of(0), key="a")
+        world.says(other, "px_debug_open_request", {}, RankSet.of(1), key="b")
+        world.controller.peer_silent(client, True)
+        assert [(m.header.key, m.ranks) for m in world.server.to(node, "px_debug_close")] == [("a", RankSet.of(0))]
+        world.controller.peer_left(client, "it has ended")
+        world.controller.peer_left(other, "it has ended")
+        assert [m.header.key for m in world.server.to(node, "px_debug_close")] == ["a", "b"]
+
+    run(check)
+
+
+def test_a_node_that_gives_no_sign_of_life_ends_the_sessions_of_the_editors_on_its_ranks() -> None:
+    """P3: their front ends are told at once, the node when it is back."""
+
+    def check(world: World) -> None:
+        one, two = world.node(0, 1), world.node(2, 3)
+        client = world.peer(Role.OPERATOR)
+        world.says(client, "px_debug_open_request", {}, RankSet.of(0), key="a")
+        world.says(client, "px_debug_open_request", {}, RankSet.of(2), key="b")
+        world.controller.peer_silent(one, True)
+        (told,) = world.server.to(client, "px_debug_close")
+        assert (told.header.key, told.data()) == ("a", {"why": "its node does not answer"})
+        assert [m.header.key for m in world.server.to(one, "px_debug_close")] == ["a"]
+        assert world.server.to(two, "px_debug_close") == []
+        world.controller.peer_left(two, "it was killed")
+        assert world.server.to(client, "px_debug_close")[-1].header.key == "b"
+
+    run(check)
+
+
+def test_a_debuggers_bytes_go_to_their_client_only_and_nobody_owes_an_answer_to_them() -> None:
+    """P9: in both directions by the tunnel's id."""
+
+    def check(world: World) -> None:
+        node = world.node(0, 1)
+        client, other = world.peer(Role.OPERATOR), world.peer(Role.OPERATOR)
+        world.says(client, "px_debug_data", {"at": 0, "taken": 0}, RankSet.of(0), key="a", buffers=[b"down"])
+        (down,) = world.server.to(node, "px_debug_data")
+        assert (down.header.origin, down.header.key, down.buffers) == (client.id, "a", (b"down",))
+        fields = {"key": "a", "origin": client.id, "buffers": [b"up"]}
+        world.says(node, "px_debug_data", {"at": 0, "taken": 4}, RankSet.of(0), **fields)
+        assert [m.buffers for m in world.server.to(client, "px_debug_data")] == [(b"up",)]
+        assert world.server.to(other, "px_debug_data") == []
+        world.controller.peer_left(node, "it was killed")
+        assert world.server.to(client, "px_missing") == []
+
+    run(check)
