@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
+from pxshell.magics.attaching import attach, detach
 from pxshell.magics.breakpoints import BREAKPOINTS
 from pxshell.magics.holder import Holder, says_errors
 from pxshell.magics.postmortem import post
@@ -19,7 +20,14 @@ __all__ = ["DebugMagics", "Verb"]
 #: Does what the words after the verb say; raises `UsageError` when they cannot be read.
 Verb = Callable[[Holder, str], None]
 
-_VERBS: Mapping[str, Verb] = {"post": post, "stacks": stacks_verb, **STEPPING, **BREAKPOINTS}
+_VERBS: Mapping[str, Verb] = {
+    "attach": attach,
+    "detach": detach,
+    "post": post,
+    "stacks": stacks_verb,
+    **STEPPING,
+    **BREAKPOINTS,
+}
 
 #: What fingers know from pdb.
 _HABITS = {

@@ -36,6 +36,7 @@ In the pxshell terminal what you type runs on the focus: code, magics and !comma
 %pxdebug where             the stacks of paused ranks; up [N], down [N]: cells run in that frame; list [LINE]
 %pxdebug next              also step, finish, until [LINE], continue: on all ranks of the focus, or -t RANKS
 %pxdebug break FILE:LINE   or FUNCTION  [-t RANKS] [--once] [--hits N] [if EXPR];  watch EXPR;  breaks;  clear N
+%pxdebug attach [RANKS]    an editor's debugger on them; --write for VS Code, --together for all as one program; detach
 %pxstatus %pxlog [RANK]    what the ranks do, and have written
 %pxresult [CELL] [--all]   the answers again; --list: the last cells, of all sessions; h12: one of them
 %pxpush NAME[=EXPR]        a value from here to the ranks;  %pxpull EXPR -o NAME  from the ranks to here

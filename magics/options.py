@@ -10,6 +10,7 @@ from typing import Any
 from pxshell.errors import UsageError
 
 __all__ = [
+    "ATTACH",
     "BREAK",
     "CONFIG",
     "DEBUG",
@@ -73,6 +74,12 @@ def _count(text: str) -> int:
 def _positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise UsageError(f"{text!r} is no number of hits; the first is 1")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise UsageError(f"{text!r} is no port; there are 1 to 65535")
     return int(text)
 
 
@@ -154,6 +161,14 @@ STACKS: Table = {
 SIGNAL: Table = {**_TARGETS, "--yes": Option("yes"), "--timeout": Option("timeout", read=seconds)}
 DEBUG: Table = {**_TARGETS, "--full": Option("full"), "--timeout": Option("timeout", read=seconds)}
 BREAK: Table = {**_TARGETS, "--once": Option("once"), "--hits": Option("hits", read=_positive)}
+ATTACH: Table = {
+    "--port": Option("port", read=_port),
+    "--write": Option("write"),
+    "--together": Option("together"),
+    "--lockstep": Option("lockstep"),
+    "--sessions": Option("sessions"),
+    "--timeout": Option("idle_s", read=seconds),
+}
 PUSH: Table = _TARGETS
 VERB: Table = _TARGETS
 PULL: Table = {**_TARGETS, **_OUT, "--peek": Option("peek")}

@@ -20,6 +20,7 @@ COMMANDS = {
     "status": "what each rank of a cluster does",
     "stacks": "where all ranks stand, also of a job that never loaded pxshell",
     "stop": "end a cluster",
+    "debug": "a rank's debugger on stdin and stdout, for editors that start a command",
     "logs": "what ranks, node and controller wrote",
 }
 

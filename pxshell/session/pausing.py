@@ -28,9 +28,7 @@ _AGAIN_S = 0.05
 _LOOK_S = 0.5
 #: Seconds that ranks may take to say that they are armed once another one stands at the target.
 _LAST_ANSWERS_S = 0.25
-_STOPPABLE = (Activity.STARTING, Activity.BUSY, Activity.PAUSED, Activity.HELD)
-_HELD_BY_PAUSE = (Activity.PAUSED, Activity.HELD)
-_STANDING = (*_HELD_BY_PAUSE, Activity.FAILED)
+_STOPPABLE = (Activity.STARTING, Activity.BUSY, Activity.PAUSED, Activity.HELD, Activity.DEBUGGING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ class Pausing:
         return PauseOutcome(pause, standing.all_paused, standing.held)
 
     def _standing(self, ranks: RankSet) -> RankSet:
-        return self._desk.ranks_that(lambda state: state.activity in _STANDING) & ranks
+        return self._desk.ranks_that(_stands) & ranks
 
     def _looked_at(
         self,
@@ -108,11 +106,11 @@ class Pausing:
         others = [(rest, why) for who, why in others if (rest := who - failed)]
         if failed:
             others.append((failed, "failed meanwhile"))
-        standing = _union(who for who, state in groups if state.activity in _HELD_BY_PAUSE)
+        standing = _union(who for who, state in groups if state.is_stopped)
         running = ranks - standing - _union(who for who, _ in others)
         if running:
             others.append((running, "not stopped yet"))
-        paused = [(who, state) for who, state in groups if state.activity is Activity.PAUSED]
+        paused = [(who, state) for who, state in groups if state.is_stopped and state.activity is not Activity.HELD]
         return Standing(
             paused=tuple(paused),
             held=_union(who for who, state in groups if state.activity is Activity.HELD),
@@ -188,7 +186,7 @@ class Pausing:
         return [
             (ranks, Stop(state.file, state.line, state.function, state.value))
             for ranks, state in self._desk.client.states.groups()
-            if state.activity is Activity.PAUSED and state.pause == pause
+            if state.activity in (Activity.PAUSED, Activity.DEBUGGING) and state.pause == pause
         ]
 
     def _carry_out(self, machine: SyncPause, command: Command | None, expression: str, limit: float) -> Command | None:
@@ -257,7 +255,7 @@ class Pausing:
         pauses: dict[str, RankSet] = {}
         for who, state in self._desk.client.states.among(ranks):
             is_stepping = state.activity is Activity.BUSY and bool(state.pause)
-            if state.is_alive and (state.activity in _STANDING or is_stepping):
+            if state.is_alive and (_stands(state) or is_stepping):
                 pauses[state.pause] = pauses.get(state.pause, EMPTY) | who
         return pauses
 
@@ -280,9 +278,7 @@ class Pausing:
         return resumed
 
     def _paused_by(self, pause: str) -> RankSet:
-        return self._desk.ranks_that(
-            lambda state: state.is_alive and state.activity in _STANDING and state.pause == pause
-        )
+        return self._desk.ranks_that(lambda state: state.is_alive and _stands(state) and state.pause == pause)
 
     def _wait_states(self, holds: Callable[[], bool], limit: float) -> None:
         """Wait until the states, which come beside the replies, say it too."""
@@ -294,6 +290,10 @@ class Pausing:
 
 def _new_id() -> str:
     return uuid.uuid4().hex[:12]
+
+
+def _stands(state: RankState) -> bool:
+    return state.is_stopped or state.activity is Activity.FAILED
 
 
 def _may_stop(state: RankState) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pxshell.protocol.state import WORLD, Activity, Liveness, RankState, StateTable
+from pxshell.protocol.types import RUN
 from pxshell.ranks import EMPTY, RankSet
 from pxshell.session.desk import is_running_script
 from pxshell.session.syntax import is_single_expression
@@ -53,7 +54,12 @@ def place_cell(
         return Placement(why=_gone_text(gone, groups), ranks=gone)
     if peek:
         return _peek(code, targets)
-    return _held(code, groups, words) or _running(code, groups, words, queue=queue) or _placed(groups)
+    return (
+        _held(code, groups, words)
+        or _debugged(code, groups, words, queue=queue)
+        or _running(code, groups, words, queue=queue)
+        or _placed(groups)
+    )
 
 
 def _placed(groups: Iterable[tuple[RankSet, RankState]]) -> Placement:
@@ -94,13 +100,34 @@ def _running(code: str, groups: list[tuple[RankSet, RankState]], words: Words, *
     running = _ranks_that(groups, is_running_script)
     if not running or queue:
         return None
-    shown = code.strip()
-    look = shown if is_single_expression(shown) and len(shown) <= _LONGEST_HINT and "\n" not in shown else "EXPR"
     why = (
         f"{_are(running)} running {words.script}.  "
-        f"Pause: %pxsignal pause --sync {words.sync}   Only look: {words.look} {look}"
+        f"Pause: %pxsignal pause --sync {words.sync}   Only look: {words.look} {_shown(code)}"
     )
     return Placement(why=why, ranks=running)
+
+
+def _debugged(code: str, groups: list[tuple[RankSet, RankState]], words: Words, *, queue: bool) -> Placement | None:
+    """Refuse a cell for ranks that an editor holds and lets run; where it has stopped them, cells run in that frame."""
+    running = _ranks_that(groups, _runs_under_debugger)
+    if not running or queue:
+        return None
+    who = next(state.why for ranks, state in groups if ranks & running)
+    why = (
+        f"{_are(running)} running, {who or 'debugged by an editor'}.  "
+        f"Pause there or here: %pxsignal pause   Only look: {words.look} {_shown(code)}"
+    )
+    return Placement(why=why, ranks=running)
+
+
+def _runs_under_debugger(state: RankState) -> bool:
+    return state.activity is Activity.DEBUGGING and state.cell == RUN and not state.is_stopped
+
+
+def _shown(code: str) -> str:
+    """Return an expression for a hint: what the user has written, where it is one."""
+    shown = code.strip()
+    return shown if is_single_expression(shown) and len(shown) <= _LONGEST_HINT and "\n" not in shown else "EXPR"
 
 
 def _gone_text(gone: RankSet, groups: list[tuple[RankSet, RankState]]) -> str:

@@ -96,6 +96,14 @@ class ClientPort(Protocol):
         """This client's id."""
 
     @property
+    def role(self) -> str:
+        """What its key is good for: `operator` or `observer`."""
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing gets through, for the moment or for good; "" when all is well."""
+
+    @property
     def snapshot(self) -> SnapshotPort:
         """The cluster as it was when this client joined it."""
 
@@ -114,11 +122,20 @@ class ClientPort(Protocol):
         ranks: RankSet,
         *,
         buffers: Sequence[Buffer] = (),
+        key: str = "",
         on_message: OnMessage | None = None,
     ) -> RequestPort:
         """Send a request; `on_message` is called in the client's io thread."""
 
-    def tell(self, type: str, content: Mapping[str, Any], ranks: RankSet) -> None:  # noqa: A002 - as above
+    def tell(
+        self,
+        type: str,  # noqa: A002 - as above
+        content: Mapping[str, Any],
+        ranks: RankSet,
+        *,
+        buffers: Sequence[Buffer] = (),
+        key: str = "",
+    ) -> None:
         """Send what is not answered."""
 
     def subscribe(self, callback: OnMessage) -> Callable[[], None]:

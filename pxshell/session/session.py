@@ -20,6 +20,7 @@ from pxshell.session.comparing import Comparing, Side
 from pxshell.session.config import Config
 from pxshell.session.data import Data
 from pxshell.session.debugger import Debugger
+from pxshell.session.debugging import AttachOptions, Debugging
 from pxshell.session.desk import Desk
 from pxshell.session.failed import post_mortem, stop_on_raise
 from pxshell.session.history import History, PastCell, PastResult
@@ -65,6 +66,7 @@ class Session:
         self._pausing = Pausing(self._desk, self._limits)
         self._data = Data(self._desk)
         self._looking = Looking(self._desk)
+        self._debugging = Debugging(self._desk)
         self._comparing = Comparing(self._desk)
         self._plotting = Plotting(self._desk)
         #: `%pxdebug`: stacks, steps and breakpoints of ranks.
@@ -335,6 +337,34 @@ class Session:
         self.start_script()
         return self._looking.restart()
 
+    # Editors.
+
+    def attach_editor(self, ranks: RankSet | None = None, options: AttachOptions | None = None) -> dict[int, int]:
+        """Let an editor's debugger attach to ranks through ports of this machine, and show which.
+
+        No port opens on the ranks' machines: the debugger's bytes go over this client's own connection.
+
+        Args:
+            ranks: None is the focus.
+            options: Ports, launch.json.
+
+        Returns:
+            The port of each rank, on 127.0.0.1, for one connection of our own user at a time.
+
+        Raises:
+            UsageError: a rank is gone or has no debugpy, a port is taken, launch.json cannot be read.
+            PermissionDeniedError: this client only watches.
+        """
+        return self._debugging.attach(self.focus if ranks is None else ranks, options or AttachOptions())
+
+    def detach_editor(self, ranks: RankSet | None = None) -> RankSet:
+        """Close the ports of ranks, all of them for None; ranks that are being debugged are let go.
+
+        Raises:
+            UsageError: there is none.
+        """
+        return self._debugging.detach(ranks)
+
     # Data.
 
     def push(self, values: Mapping[str, Any], ranks: RankSet | None = None) -> RankSet:
@@ -462,6 +492,7 @@ class Session:
         """Let go of the client: nothing more is shown."""
         if self._watchdog is not None:
             self._watchdog.close()
+        self._debugging.close()
         self._notices.close()
 
     def __enter__(self) -> Self:

@@ -33,6 +33,7 @@ class Said:
     ranks: RankSet | str | None = None
     buffers: tuple[Buffer, ...] = ()
     late: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Asked:
     ranks: RankSet
     id: str
     buffers: tuple[Buffer, ...] = ()
+    key: str = ""
 
 
 Answer = Callable[[Asked], Iterable[Said]]
@@ -137,6 +139,7 @@ class ScriptedClient:
         self.name = self.snapshot.name
         self.id = "scripted"
         self.role = "operator"
+        self.trouble = ""
         self.ranks = RankSet.span(0, size)
         self.states = StateTable({RankState.from_content({"activity": "idle"}): self.ranks})
         #: All requests, in order.
@@ -144,6 +147,8 @@ class ScriptedClient:
         self.requests: dict[str, ScriptedRequest] = {}
         #: What was told without an answer: type, content, ranks.
         self.told: list[tuple[str, dict[str, Any], RankSet]] = []
+        #: Functions that hear what is told, with buffers and key.
+        self.on_told: list[Callable[[Asked], None]] = []
         self.is_closed = False
         # Every first pause asks for the one, every result that is not kept for the other.
         no_limits = replies("px_limits_reply", (None, {"status": "ok", "limits": []}))
@@ -165,6 +170,7 @@ class ScriptedClient:
         ranks: RankSet,
         *,
         buffers: Sequence[Buffer] = (),
+        key: str = "",
         on_message: OnMessage | None = None,
     ) -> ScriptedRequest:
         """Answer from the table."""
@@ -172,15 +178,25 @@ class ScriptedClient:
         request = self.requests[id_] = ScriptedRequest(id_, ranks, on_message)
         # As on the wire: what cannot be encoded fails here.
         encode_content(content)
-        asked = Asked(type, dict(content), ranks, id_, tuple(buffers))
+        asked = Asked(type, dict(content), ranks, id_, tuple(buffers), key)
         self.asked.append(asked)
         for said in self._table.get(type, _nothing)(asked):
             self.say(said, request)
         return request
 
-    def tell(self, type: str, content: Mapping[str, Any], ranks: RankSet) -> None:  # noqa: A002 - as above
+    def tell(
+        self,
+        type: str,  # noqa: A002 - as above
+        content: Mapping[str, Any],
+        ranks: RankSet,
+        *,
+        buffers: Sequence[Buffer] = (),
+        key: str = "",
+    ) -> None:
         """Keep what is told."""
         self.told.append((type, dict(content), ranks))
+        for hear in self.on_told:
+            hear(Asked(type, dict(content), ranks, "", tuple(buffers), key))
 
     def subscribe(self, callback: OnMessage) -> Callable[[], None]:
         """Call back with what no request takes."""
@@ -211,6 +227,7 @@ class ScriptedClient:
             parent=request.id if request else parent,
             digest=content,
             late=said.late,
+            key=said.key,
             buffers=said.buffers,
         )
         if request is not None:

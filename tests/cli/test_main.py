@@ -16,8 +16,8 @@ BAD = {
     "sim.py": "to run a script: pxshell run -n 4 -- sim.py",
     "sim.py --steps 5": "to run a script: pxshell run -n 4 -- sim.py --steps 5",
     "-n 4 list": "the command comes first, its options after it: pxshell list …",
-    "lits": "no command 'lits'; there are: run, start, attach, list, status, stacks, stop, logs; to run a script: "
-    "pxshell run -n 4 -- lits",
+    "lits": "no command 'lits'; there are: run, start, attach, list, status, stacks, stop, debug, logs; to run a "
+    "script: pxshell run -n 4 -- lits",
     "-n 4 -- sim.py": "pxshell takes nothing after --; to run a script: pxshell run -n 4 -- sim.py",
     "--jsno": "unknown arguments: --jsno; see: pxshell --help",
     "list a": "unknown arguments: a; see: pxshell list --help",
@@ -28,6 +28,8 @@ BAD = {
     "attach --wait": "--wait is for -c; without cells, the shell stays as long as you do",
     "attach nobody": "there is no cluster 'nobody', nor any other; start it: pxshell start nobody -n 4",
     "attach": "no cluster is running; start one: pxshell -n 4 [--mpi]",
+    "debug": "which rank? pxshell debug [CLUSTER] RANK, as in: pxshell debug sim-1 2",
+    "debug sim-1 two": "which rank? pxshell debug [CLUSTER] RANK, as in: pxshell debug sim-1 2",
     "stop --all x": "--all is every cluster, so 'x' says nothing; leave one out",
     "stop --grace soon": "--grace: 'soon' is no time in seconds; see: pxshell stop --help",
     "logs --lines 0": "--lines: '0' is no number from 1 up; write it as in 4; see: pxshell logs --help",

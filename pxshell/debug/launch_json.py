@@ -1,0 +1,103 @@
+"""VS Code's `.vscode/launch.json`: an entry for each rank and one for all, beside those that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pxshell.debug.jsonc import JsoncError, parse, put
+from pxshell.errors import UsageError
+
+__all__ = ["Entry", "compound", "configuration", "write_entries"]
+
+_NEW = """{
+    "version": "0.2.0",
+    "configurations": [
+    ]
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one configuration attaches to.
+
+    Attributes:
+        name: As the editor lists it.
+        port: Of this machine.
+        remote_root: Folder of the rank's files where the editor does not have it under the same path; "" where it has.
+    """
+
+    name: str
+    port: int
+    remote_root: str = ""
+
+
+def configuration(entry: Entry) -> dict[str, Any]:
+    """Return the configuration that attaches VS Code's Python debugger.
+
+    https://code.visualstudio.com/docs/python/debugging#_set-configuration-options
+    """
+    made: dict[str, Any] = {
+        "name": entry.name,
+        "type": "debugpy",
+        "request": "attach",
+        "connect": {"host": "127.0.0.1", "port": entry.port},
+        "justMyCode": True,
+        "presentation": {"group": "pxshell"},
+    }
+    if entry.remote_root:
+        made["pathMappings"] = [{"localRoot": "${workspaceFolder}", "remoteRoot": entry.remote_root}]
+    return made
+
+
+def compound(name: str, entries: Sequence[Entry]) -> dict[str, Any]:
+    """Return what starts several of them at once; ending one leaves the others."""
+    names = [entry.name for entry in entries]
+    return {"name": name, "configurations": names, "stopAll": False, "presentation": {"group": "pxshell"}}
+
+
+def write_entries(folder: Path, entries: Sequence[Entry], all_name: str) -> Path:
+    """Add or update entries in a folder's launch.json; comments and other entries stay.
+
+    Args:
+        folder: The workspace.
+        entries: One a rank.
+        all_name: Name of the compound, when there are several.
+
+    Raises:
+        UsageError: the file cannot be read as JSON with comments, or not be written; it is as it was.
+    """
+    path = folder / ".vscode" / "launch.json"
+    try:
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        text = before if before.strip() else _NEW
+        for entry in entries:
+            text = put(text, "configurations", _kept(text, configuration(entry)))
+        if len(entries) > 1:
+            text = put(text, "compounds", compound(all_name, entries))
+        path.parent.mkdir(exist_ok=True)
+        _replace(path, text)
+    except JsoncError as error:
+        raise UsageError(f"{path} is not changed: {error}; mend it, or do without --write") from error
+    except OSError as error:
+        raise UsageError(f"{path} is not changed: {error.strerror}") from error
+    return path
+
+
+def _kept(text: str, made: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what the user has added to an entry of ours: other options, path mappings of their own."""
+    document = parse(text).value
+    found = document.get("configurations") if isinstance(document, dict) else None
+    entries = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    old = next((one for one in entries if one.get("name") == made["name"]), {})
+    return {**made, **{key: value for key, value in old.items() if key not in {"type", "request", "connect"}}}
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file so that it is never half there."""
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)

@@ -1,0 +1,124 @@
+"""The conversation of one editor with one rank: debugpy's own, but for what an editor must not or cannot ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pxshell.debug.conversation import Effect, End, Json, Source, ToEditor, ToRank, failure, response
+from pxshell.debug.sources import Sources
+
+__all__ = ["KNOWN_REQUESTS", "Relay", "tamed"]
+
+#: What debugpy's engine answers. On anything else it prints a line in the user's program and is silent.
+KNOWN_REQUESTS = frozenset(
+    {
+        "attach",
+        "completions",
+        "configurationDone",
+        "continue",
+        "evaluate",
+        "exceptionInfo",
+        "goto",
+        "gotoTargets",
+        "initialize",
+        "launch",
+        "modules",
+        "next",
+        "pause",
+        "scopes",
+        "setBreakpoints",
+        "setDebuggerProperty",
+        "setExceptionBreakpoints",
+        "setExpression",
+        "setFunctionBreakpoints",
+        "setPydevdSourceMap",
+        "setVariable",
+        "source",
+        "stackTrace",
+        "stepIn",
+        "stepInTargets",
+        "stepOut",
+        "threads",
+        "variables",
+    }
+)
+#: What it offers and an editor must not use: the rank is not the editor's to end.
+_NOT_OFFERED = ("supportTerminateDebuggee", "supportsTerminateRequest", "supportsRestartRequest")
+
+
+class Relay:
+    """One editor, one rank.
+
+    Args:
+        rank: Which.
+        cluster: Its cluster's name, for people.
+        has_file: Tells whether the editor can open a file of this path.
+    """
+
+    def __init__(self, rank: int, cluster: str, has_file: Callable[[str], bool]) -> None:
+        self._rank = rank
+        self._name = f"rank {rank} of {cluster}"
+        self._sources = Sources(has_file)
+        self._refusal = ""
+
+    def editor_said(self, message: Json) -> list[Effect]:
+        """Hand a request on; see `Conversation`."""
+        command = str(message.get("command", ""))
+        if message.get("type") != "request":
+            return []
+        if command in {"disconnect", "terminate"}:
+            return [ToEditor(response(message)), End("the editor has gone")]
+        if self._refusal:
+            return [ToEditor(failure(message, self._refusal)), End(self._refusal)]
+        if command not in KNOWN_REQUESTS:
+            return [ToEditor(failure(message, f"debugpy does not know {command}"))]
+        file = self._sources.file_of(message)
+        return [ToRank(self._rank, message)] if file is None else [Source(self._rank, file[1], message)]
+
+    def rank_said(self, rank: int, message: Json) -> list[Effect]:
+        """Hand a response or event on; see `Conversation`."""
+        return [ToEditor(self._rewritten(dict(message)))]
+
+    def _rewritten(self, message: dict[str, Any]) -> dict[str, Any]:
+        message.pop("pydevd_cmd_id", None)
+        body = message.get("body")
+        if not isinstance(body, dict):
+            return message
+        if message.get("command") == "initialize":
+            message["body"] = tamed(body)
+        elif message.get("command") == "threads":
+            message["body"] = {"threads": [self._named(one) for one in body.get("threads", ())]}
+        elif message.get("command") == "stackTrace":
+            frames = [self._sources.referred(self._rank, frame) for frame in body.get("stackFrames", ())]
+            message["body"] = body | {"stackFrames": frames}
+        elif message.get("event") == "process":
+            message["body"] = body | {"name": self._name, "isLocalProcess": False}
+        return message
+
+    def _named(self, thread: dict[str, Any]) -> dict[str, Any]:
+        is_main = thread.get("name") == "MainThread"
+        return thread | {"name": self._name if is_main else f"{self._name} · {thread.get('name')}"}
+
+    def due(self) -> list[Effect]:
+        """Nothing is put off here."""
+        return []
+
+    def rank_refused(self, rank: int, why: str) -> list[Effect]:
+        """Say why to the editor's next request."""
+        self._refusal = why
+        return []
+
+    def rank_ended(self, rank: int, why: str) -> list[Effect]:
+        """Say that there is nothing to debug any more."""
+        output = {"category": "important", "output": f"{self._name}: {why}\n"}
+        return [
+            ToEditor({"type": "event", "event": "output", "body": output}),
+            ToEditor({"type": "event", "event": "terminated", "body": {}}),
+            End(why),
+        ]
+
+
+def tamed(capabilities: Json) -> dict[str, Any]:
+    """Return debugpy's capabilities without those that would end the rank."""
+    return {name: value for name, value in capabilities.items() if name not in {*_NOT_OFFERED, "pydevd"}}
