@@ -57,6 +57,9 @@ tools: setup $(VENV)/.browser
 	test -z "$$(missing)" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
 		{ install || { apt-get update -qq >/dev/null 2>&1 && install; }; }; }; \
 	test -z "$$(missing)" || echo "not installed: $$(echo $$(missing)); tests that need them are skipped" >&2
+	@test -d tests/node_dap/node_modules || { command -v npm >/dev/null && \
+		npm install --prefix tests/node_dap --no-audit --no-fund --no-package-lock --silent >/dev/null; } || \
+		echo "npm is not installed, or reaches no registry: tests with its packages are skipped" >&2
 	@$(PY) tests/environments.py openmpi || true
 	@test -z "$$CI" || $(PY) tests/environments.py torch || true
 
