@@ -18,6 +18,7 @@ import against_python
 import at_ranks
 import bench
 import echo
+import editor
 import interruptible
 import local_ranks
 import stacks
@@ -27,6 +28,7 @@ PARTS = {
     "python": against_python.figures,
     "ranks": at_ranks.figures,
     "typing": echo.figures,
+    "editor": editor.figures,
     "stacks": stacks.figures,
     "interruptible": interruptible.figures,
     "local": local_ranks.figures,
