@@ -58,6 +58,8 @@ class Editor:
         while True:
             length = 0
             while (line := self._file.readline()) != b"\r\n":
+                if not line:
+                    raise EOFError
                 if line.lower().startswith(b"content-length:"):
                     length = int(line.split(b":")[1])
             message = json.loads(self._file.read(length))

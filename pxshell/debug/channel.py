@@ -91,7 +91,7 @@ class Channel:
     def _heard(self, message: Message) -> None:
         if message.header.key == self.key or (message.type == "px_state" and self.rank in message.ranks):
             self._loop.call_soon_threadsafe(self._take, message)
-        elif message.type == "px_notice" and message.id.startswith("local-"):
+        elif message.type == "px_notice":  # perhaps of the client's own: that nothing gets through
             self._loop.call_soon_threadsafe(self._look)
 
     # -- the loop's thread ---------------------------------------------------------------------------------------------
@@ -124,8 +124,7 @@ class Channel:
         try:
             self._tell(self._tunnel.receive(Chunk(int(content["at"]), int(content["taken"]), data)))
         except TunnelError as error:
-            self._client.tell("px_debug_close", {"why": str(error)}, self._ranks, key=self.key)
-            self._end(str(error))
+            self._let_go(str(error))
             return
         if data:
             self._owner.channel_received(self.rank, data)
@@ -133,11 +132,16 @@ class Channel:
             self._owner.channel_drained(self.rank)
 
     def _look(self) -> None:
-        """End when the rank is gone, or nothing gets through to it: its node and its controller let it go then, too."""
+        """End when the rank is gone, or nothing gets through to it."""
         state = self._client.states.of(self.rank)
         is_gone = state is not None and not state.is_alive
         if not self._is_over and (is_gone or self._client.trouble):
-            self._end(self._client.trouble or "the rank is gone")
+            self._let_go(self._client.trouble or "the rank is gone")
+
+    def _let_go(self, why: str) -> None:
+        """End from this side; the rank hears of it as soon as something gets through, if not before from its node."""
+        self._client.tell("px_debug_close", {"why": why}, self._ranks, key=self.key)
+        self._end(why)
 
     def _end(self, why: str) -> None:
         was_open = self._is_open

@@ -199,6 +199,18 @@ def test_a_rank_that_dies_or_lets_go_or_loses_bytes_ends_the_editors_session(sta
         wait_until(lambda why=why: why in stage.text(), 10, "it is said here too")
 
 
+def test_a_controller_that_does_not_answer_ends_the_session_and_the_rank_hears_of_it_later(stage):
+    """P8: it may be back before anybody else has noticed, and the rank must not stand for ever."""
+    (port,) = stage.attach().values()
+    with TcpDapClient(port) as editor:
+        editor.attach()
+        stage.client.trouble = "the controller of calm-fox does not answer"
+        stage.client.say(Said("px_notice", {"text": stage.client.trouble, "level": "warning"}), parent="")
+        editor.wait_over()
+    assert stage.debuggers.closed == [("2", "the controller of calm-fox does not answer")]
+    stage.client.trouble = ""
+
+
 def test_what_is_no_editor_is_hung_up_on(stage):
     """P9: a browser that was lured to the port."""
     (port,) = stage.attach().values()
