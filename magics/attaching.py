@@ -6,7 +6,7 @@ from pxshell.magics.holder import Holder
 from pxshell.magics.options import ATTACH, leading
 
 from pxshell.errors import UsageError
-from pxshell.session.debugging import AttachOptions
+from pxshell.session.editors import AttachOptions
 
 __all__ = ["attach", "detach"]
 

@@ -12,7 +12,7 @@ from typing import Any
 from pxshell.engine.aborting import Aborter
 from pxshell.engine.activity import ActivityReport
 from pxshell.engine.aside import Aside
-from pxshell.engine.debugger import Debugger
+from pxshell.engine.editor import Debugger
 from pxshell.engine.debugging import Debugging
 from pxshell.engine.error_text import text_of
 from pxshell.engine.interrupts import Interrupts

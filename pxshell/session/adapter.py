@@ -15,7 +15,7 @@ from pxshell.debug.stream import EditorStream
 from pxshell.ranks import RankSet
 from pxshell.render.events import Event, Notice, Progress
 from pxshell.session.config import Config
-from pxshell.session.debugging import check_debuggable, who_debugs
+from pxshell.session.editors import check_debuggable, who_debugs
 from pxshell.session.desk import Desk
 from pxshell.session.ports import ClientPort
 

@@ -20,7 +20,7 @@ from pxshell.session.comparing import Comparing, Side
 from pxshell.session.config import Config
 from pxshell.session.data import Data
 from pxshell.session.debugger import Debugger
-from pxshell.session.debugging import AttachOptions, Debugging
+from pxshell.session.editors import AttachOptions, Editors
 from pxshell.session.desk import Desk
 from pxshell.session.failed import post_mortem, stop_on_raise
 from pxshell.session.history import History, PastCell, PastResult
@@ -66,7 +66,7 @@ class Session:
         self._pausing = Pausing(self._desk, self._limits)
         self._data = Data(self._desk)
         self._looking = Looking(self._desk)
-        self._debugging = Debugging(self._desk)
+        self._editors = Editors(self._desk)
         self._comparing = Comparing(self._desk)
         self._plotting = Plotting(self._desk)
         #: `%pxdebug`: stacks, steps and breakpoints of ranks.
@@ -355,7 +355,7 @@ class Session:
             UsageError: a rank is gone or has no debugpy, a port is taken, launch.json cannot be read.
             PermissionDeniedError: this client only watches.
         """
-        return self._debugging.attach(self.focus if ranks is None else ranks, options or AttachOptions())
+        return self._editors.attach(self.focus if ranks is None else ranks, options or AttachOptions())
 
     def detach_editor(self, ranks: RankSet | None = None) -> RankSet:
         """Close the ports of ranks, all of them for None; ranks that are being debugged are let go.
@@ -363,7 +363,7 @@ class Session:
         Raises:
             UsageError: there is none.
         """
-        return self._debugging.detach(ranks)
+        return self._editors.detach(ranks)
 
     # Data.
 
@@ -492,7 +492,7 @@ class Session:
         """Let go of the client: nothing more is shown."""
         if self._watchdog is not None:
             self._watchdog.close()
-        self._debugging.close()
+        self._editors.close()
         self._notices.close()
 
     def __enter__(self) -> Self:

@@ -20,7 +20,7 @@ from pxshell.errors import PermissionDeniedError, UsageError
 from pxshell.ranks import RankSet
 from pxshell.rendezvous import connection
 from pxshell.session import Session
-from pxshell.session.debugging import AttachOptions
+from pxshell.session.editors import AttachOptions
 from pxshell.testing.waiting import wait_until
 
 SIM = Path(__file__).parents[2] / "examples" / "mpi_sim" / "sim.py"
@@ -250,7 +250,7 @@ from pxshell import Client
 from pxshell.ranks import RankSet
 from pxshell.render import Text
 from pxshell.session import Session
-from pxshell.session.debugging import AttachOptions
+from pxshell.session.editors import AttachOptions
 class Display:
     def show(self, event): pass
     def progress(self, progress): pass

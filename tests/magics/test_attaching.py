@@ -5,7 +5,7 @@ import re
 import pytest
 
 from pxshell.ranks import RankSet
-from pxshell.session.debugging import AttachOptions
+from pxshell.session.editors import AttachOptions
 from pxshell.testing.scripted import replies
 
 USAGE = "%pxdebug attach [RANKS] [--port P] [--write] [--together [--lockstep] | --sessions] [--timeout S]\n"

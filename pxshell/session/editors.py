@@ -24,7 +24,7 @@ from pxshell.render.events import Level
 from pxshell.session.answers import clean
 from pxshell.session.desk import Desk
 
-__all__ = ["DEFAULT_IDLE_S", "AttachOptions", "Debugging", "check_debuggable", "who_debugs"]
+__all__ = ["DEFAULT_IDLE_S", "AttachOptions", "Editors", "check_debuggable", "who_debugs"]
 
 #: Seconds after which a port to which no editor has come closes.
 DEFAULT_IDLE_S = 3600.0
@@ -60,7 +60,7 @@ class _Offer:
     listener: Listener
 
 
-class Debugging:
+class Editors:
     """The ports of one session; for the face's thread."""
 
     def __init__(self, desk: Desk) -> None:

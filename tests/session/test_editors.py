@@ -14,7 +14,7 @@ from pxshell.errors import PermissionDeniedError, UsageError
 from pxshell.protocol.tunnel import Chunk, Tunnel
 from pxshell.ranks import RankSet
 from pxshell.session import Session
-from pxshell.session.debugging import AttachOptions
+from pxshell.session.editors import AttachOptions
 from pxshell.testing.scripted import RecordingDisplay, Said, ScriptedClient, replies
 from pxshell.testing.waiting import wait_until
 
