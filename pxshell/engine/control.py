@@ -12,8 +12,8 @@ from typing import Any
 from pxshell.engine.aborting import Aborter
 from pxshell.engine.activity import ActivityReport
 from pxshell.engine.aside import Aside
-from pxshell.engine.editor import Debugger
 from pxshell.engine.debugging import Debugging
+from pxshell.engine.editor import Debugger
 from pxshell.engine.error_text import text_of
 from pxshell.engine.interrupts import Interrupts
 from pxshell.engine.limits import limits

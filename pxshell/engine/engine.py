@@ -21,7 +21,7 @@ from pxshell.engine.aborting import Aborter
 from pxshell.engine.activity import ActivityReport
 from pxshell.engine.arming import call_in_main
 from pxshell.engine.control import BRIEF_S, Control
-from pxshell.engine.debugger import HAND_OVER, Debugger
+from pxshell.engine.editor import HAND_OVER, Debugger
 from pxshell.engine.error_text import text_of
 from pxshell.engine.frames import comes_from_user_code
 from pxshell.engine.interrupts import Interrupts

@@ -15,8 +15,8 @@ from pxshell.debug.stream import EditorStream
 from pxshell.ranks import RankSet
 from pxshell.render.events import Event, Notice, Progress
 from pxshell.session.config import Config
-from pxshell.session.editors import check_debuggable, who_debugs
 from pxshell.session.desk import Desk
+from pxshell.session.editors import check_debuggable, who_debugs
 from pxshell.session.ports import ClientPort
 
 __all__ = ["serve_stdio"]

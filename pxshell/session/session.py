@@ -20,8 +20,8 @@ from pxshell.session.comparing import Comparing, Side
 from pxshell.session.config import Config
 from pxshell.session.data import Data
 from pxshell.session.debugger import Debugger
-from pxshell.session.editors import AttachOptions, Editors
 from pxshell.session.desk import Desk
+from pxshell.session.editors import AttachOptions, Editors
 from pxshell.session.failed import post_mortem, stop_on_raise
 from pxshell.session.history import History, PastCell, PastResult
 from pxshell.session.limits import Limits
