@@ -29,6 +29,8 @@ def paused(rig):
     answer = rig.node.ask("px_pause_request", {"pause": "p1", "mode": "line"})
     assert answer["outcome"] == "paused"
     assert (answer["function"], answer["file"]) == ("work", str(rig.directory / "sim.py"))
+    # The answer comes a moment before the rank takes cells there.
+    rig.node.wait_state("paused")
     return rig.node
 
 
@@ -253,6 +255,7 @@ def test_cells_run_in_a_program_that_is_inside_asyncio(rig):
     """)
     rig.node.wait_text("on")
     assert rig.node.ask("px_pause_request", {"pause": "p1", "mode": "line"})["outcome"] == "paused"
+    rig.node.wait_state("paused")
     assert at(rig.node, "n = 0; n") == "0"
     rig.node.ask("px_resume_request", {"pause": "p1"})
     rig.node.wait_text("over")
