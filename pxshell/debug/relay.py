@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pxshell.debug.conversation import Effect, End, Json, Source, ToEditor, ToRank, failure, response
 from pxshell.debug.sources import Sources
 
-__all__ = ["KNOWN_REQUESTS", "Relay", "tamed"]
+__all__ = ["KNOWN_REQUESTS", "Relay", "pythons_own", "tamed"]
 
 #: What debugpy's engine answers. On anything else it prints a line in the user's program and is silent.
 KNOWN_REQUESTS = frozenset(
@@ -88,7 +88,7 @@ class Relay:
         if message.get("command") == "initialize":
             message["body"] = tamed(body)
         elif message.get("command") == "threads":
-            message["body"] = {"threads": [self._named(one) for one in body.get("threads", ())]}
+            message["body"] = {"threads": [self._named(one) for one in pythons_own(body.get("threads", ()))]}
         elif message.get("command") == "stackTrace":
             frames = [self._sources.referred(self._rank, frame) for frame in body.get("stackFrames", ())]
             message["body"] = body | {"stackFrames": frames}
@@ -117,6 +117,15 @@ class Relay:
             ToEditor({"type": "event", "event": "terminated", "body": {}}),
             End(why),
         ]
+
+
+def pythons_own(threads: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the threads that the program has started in Python.
+
+    The others, which `threading` calls dummies, are those of C libraries, and ours that stand in for the main thread
+    for a moment and that debugpy lists a while longer.
+    """
+    return [one for one in threads if not str(one.get("name")).startswith("Dummy-")]
 
 
 def tamed(capabilities: Json) -> dict[str, Any]:

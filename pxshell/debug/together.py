@@ -15,7 +15,7 @@ from pxshell.debug.conversation import Effect, End, Json, Later, Source, ToEdito
 from pxshell.debug.gathering import Gathering
 from pxshell.debug.ids import Ids
 from pxshell.debug.merging import merged_breakpoints
-from pxshell.debug.relay import KNOWN_REQUESTS, tamed
+from pxshell.debug.relay import KNOWN_REQUESTS, pythons_own, tamed
 from pxshell.debug.sources import Sources
 from pxshell.debug.stops import Stop, Stops
 from pxshell.ranks import RankSet
@@ -87,8 +87,8 @@ class Together:
 
     def _list_threads(self, message: Json) -> list[Effect]:
         def merged(bodies: dict[int, dict[str, Any]]) -> dict[str, Any]:
-            threads = [self._thread(rank, one) for rank in sorted(bodies) for one in bodies[rank].get("threads", ())]
-            return {"threads": threads}
+            found = [(rank, one) for rank in sorted(bodies) for one in pythons_own(bodies[rank].get("threads", ()))]
+            return {"threads": [self._thread(rank, one) for rank, one in found]}
 
         return self._gather(message, self._alive, merged)
 

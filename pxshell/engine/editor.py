@@ -29,6 +29,7 @@ from pxshell.engine.pausing import Pauser
 from pxshell.engine.pydevd_backend import Backend, Stop
 from pxshell.engine.threads import start_thread
 from pxshell.engine.tunnel_socket import TunnelSocket
+from pxshell.engine.undisturbed import StandIn
 from pxshell.engine.work import Job, Work
 from pxshell.protocol.message import Message
 from pxshell.protocol.tunnel import Chunk
@@ -62,6 +63,7 @@ class Debugger:
         activity: The rank's state.
         pauser: Makes a pause of each stop of the main thread.
         work: Cells that come while it has stopped.
+        stand_in: Who stands in for the main thread: not to be stopped.
         run: Runs a cell in a paused frame, once the function that it is given says that it is still to run.
     """
 
@@ -73,6 +75,7 @@ class Debugger:
         activity: ActivityReport,
         pauser: Pauser,
         work: Work,
+        stand_in: StandIn,
         run: Callable[[Job, PausedFrame, Callable[[], bool]], None],
     ) -> None:
         self._rank = rank
@@ -80,6 +83,7 @@ class Debugger:
         self._activity = activity
         self._pauser = pauser
         self._work = work
+        self._stand_in = stand_in
         self._run = run
         self._lock = threading.Lock()
         #: Held while a session begins or ends: an editor that restarts comes back before it has quite gone.
@@ -160,6 +164,7 @@ class Debugger:
             try:
                 if self._backend is None:
                     self._backend = Backend(_own_code(), self._stopped)
+                self._stand_in.enters = self._backend.leave_alone
                 self._backend.connect(session.stream)
             except Exception as error:  # noqa: BLE001 - whatever it is, the one who asked is told
                 _log.exception("debugpy could not be loaded")
@@ -192,6 +197,7 @@ class Debugger:
                     self._backend.disconnect()
             except Exception:  # noqa: BLE001 - the rank must go on, and be free for the next editor
                 _log.exception("debugpy could not be ended cleanly")
+            self._stand_in.enters = _nothing
             session.stream.close()
             self._forget(session)
             self._activity.detach(goes_on=not session.was_paused)
@@ -232,7 +238,10 @@ class Debugger:
         """Stop where pydevd wants to: the main thread in a pause, so that cells and the prompt know it."""
         assert self._backend is not None
         if not self._backend.is_main(stop):
-            self._backend.wait(stop)
+            if self._stand_in.is_here:
+                self._backend.release(stop)
+            else:
+                self._backend.wait(stop)
         elif self._pauser.paused is not None:
             return  # in a cell of a stopped frame; the frame below stands already
         elif self._session is None:
@@ -288,6 +297,10 @@ class Debugger:
                 self._run(job, paused, partial(self._work.begin, job))
         if self._work.must_leave:
             self._backend.resume_main()
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def _own_code() -> tuple[str, ...]:

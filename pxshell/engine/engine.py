@@ -112,6 +112,7 @@ class Engine:
             activity=self.activity,
             pauser=self.pauser,
             work=self.work,
+            stand_in=self._stand_in,
             run=self.runner.run,
         )
         self._control = Control(

@@ -221,6 +221,18 @@ class Backend:
             return  # a forked child, in which nobody would ever let it go
         self._stopped(Stop(thread, frame, event, arg, exception_type))
 
+    def leave_alone(self) -> None:
+        """Neither stop nor trace nor show the thread that calls this: it is ours, and not made by `threading`."""
+        if not self._is_monitoring:
+            return  # only threads that `threading` makes are traced
+        thread: Any = threading.current_thread()
+        thread.pydev_do_not_trace = thread.is_pydev_daemon_thread = True
+        self._monitor().stop_monitoring(all_threads=False)
+
+    def release(self, stop: Stop) -> None:
+        """Let a thread go on that is not to stop."""
+        self._lifecycle.internal_run_thread(stop.thread, self._set_info)
+
     def is_main(self, stop: Stop) -> bool:
         """Tell whether it is the main thread that stops."""
         return stop.thread is self._main

@@ -39,6 +39,8 @@ class StandIn:
 
     def __init__(self) -> None:
         self._ident = 0
+        #: Called first in a thread that stands in: a debugger that sees every thread leaves it alone.
+        self.enters: Callable[[], None] = _nothing
 
     @property
     def is_here(self) -> bool:
@@ -57,9 +59,15 @@ class StandIn:
         """Run a function in the thread that calls this, in the main thread's place."""
         self._ident = threading.get_ident()
         try:
+            if self._ident != threading.main_thread().ident:
+                self.enters()
             function()
         finally:
             self._ident = 0
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 class Once:

@@ -65,7 +65,7 @@ def test_the_requests_that_debugpy_knows_are_those_of_the_version_installed():
 
 
 def test_the_main_thread_has_the_ranks_name(relay):
-    threads = [{"id": 1, "name": "MainThread"}, {"id": 2, "name": "Thread-1"}]
+    threads = [{"id": 1, "name": "MainThread"}, {"id": 2, "name": "Thread-1"}, {"id": 3, "name": "Dummy-8"}]
     (said,) = relay.rank_said(2, answer("threads", {"threads": threads}))
     assert [one["name"] for one in said.message["body"]["threads"]] == ["rank 2 of sim-1", "rank 2 of sim-1 · Thread-1"]
     event = {"type": "event", "event": "process", "body": {"name": "sim.py", "isLocalProcess": True}}

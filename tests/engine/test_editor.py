@@ -10,6 +10,7 @@ import attack
 import pytest
 from dap_client import DapClient
 
+from pxshell.debug.relay import pythons_own
 from pxshell.protocol.tunnel import Chunk, Tunnel
 
 PROGRAM = """
@@ -166,7 +167,7 @@ def test_the_frames_that_the_editor_sees_are_the_users(running):
     own = str(Path(__file__).parents[2] / "pxshell")
     assert [one["name"] for one in frames[:3]] == ["work", "main", "<module>"]
     assert not [one for one in frames if one.get("source", {}).get("path", "").startswith(own)]
-    names = [one["name"] for one in editor.request("threads")["threads"]]
+    names = [one["name"] for one in pythons_own(editor.request("threads")["threads"])]
     assert names == ["MainThread"]
 
 
