@@ -266,11 +266,14 @@ class Debugger:
         stop, self._stop = self._stop, None
         if backend is None or session is None or (stop is None and not self.is_attached):
             return stop is not None
-        self._stand(session, backend, paused, stop or backend.hand_over(paused.frame))
+        running = paused.frame if paused.error is None else sys._getframe()  # noqa: SLF001 - what has failed runs no more
+        if stop is None and paused.error is not None:
+            stop = backend.hand_over_failure(paused.error, running)
+        self._stand(session, backend, paused, stop or backend.hand_over(running))
         if not session.is_over:
             return True
         if not self.is_attached:
-            backend.untrace_main(paused.frame)
+            backend.untrace_main(running)
         return not session.was_paused
 
     def _stand(self, session: _Session, backend: Backend, paused: PausedFrame, stop: Stop) -> None:

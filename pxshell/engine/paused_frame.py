@@ -45,6 +45,8 @@ class PausedFrame:
         self.sync_value = sync_value
         #: The exception that has ended the frame, in one line; "" where the frame goes on.
         self.failure = ""
+        #: That exception, until the pause ends.
+        self.error: BaseException | None = None
         self._frame: FrameType | None = frame
         self._stack = stack
         self._released = threading.Event()
@@ -57,6 +59,7 @@ class PausedFrame:
         innermost = failure.stack.selected
         paused = cls(pause_id, innermost.frame, innermost.place, REASON, stack=failure.stack)
         paused.failure = failure.why
+        paused.error = failure.error
         return paused
 
     @property
@@ -110,7 +113,7 @@ class PausedFrame:
 
     def close(self) -> None:
         """Let the program's objects go. The pauser's."""
-        self._frame = None
+        self._frame = self.error = None
         if self._stack is not None:
             self._stack.close()
         self._stack = None

@@ -28,10 +28,12 @@ class Failure:
         stack: The frames of its traceback, the innermost user frame selected. They have ended, and their variables are
             as they were then; their lines are those that raised, whatever `finally` blocks ran afterwards.
         why: The exception in one line.
+        error: The exception itself, for an editor's debugger.
     """
 
     stack: FrameStack
     why: str
+    error: BaseException
 
 
 def failure_of(error: BaseException) -> Failure | None:
@@ -39,7 +41,7 @@ def failure_of(error: BaseException) -> Failure | None:
     if error.__traceback__ is None:
         return None
     stack = FrameStack.from_traceback(error.__traceback__)
-    return Failure(stack, _summary(error)) if stack.selected.is_user else None
+    return Failure(stack, _summary(error), error) if stack.selected.is_user else None
 
 
 def _summary(error: BaseException) -> str:

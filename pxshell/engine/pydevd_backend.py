@@ -75,9 +75,11 @@ class Backend:
         import pydevd_tracing
         from _pydevd_bundle import pydevd_constants, pydevd_thread_lifecycle
         from _pydevd_bundle.pydevd_api import PyDevdAPI
-        from _pydevd_bundle.pydevd_comm import CMD_SET_BREAK
+        from _pydevd_bundle.pydevd_comm import CMD_ADD_EXCEPTION_BREAK, CMD_SET_BREAK
 
         self._cmd_set_break = CMD_SET_BREAK
+        self._cmd_exception = CMD_ADD_EXCEPTION_BREAK
+        self._unhandled = pydevd_constants.EXCEPTION_TYPE_UNHANDLED
         self._is_monitoring: bool = pydevd_constants.PYDEVD_USE_SYS_MONITORING
         self._lifecycle = pydevd_thread_lifecycle
         # A thread that accepts connections, and one that polls for the end of the program: neither is wanted here.
@@ -209,6 +211,22 @@ class Backend:
         self.trace_main(frame)
         self._db.set_suspend(self._main, self._cmd_set_break, suspend_requested=True)
         return Stop(self._main, frame, "line", None)
+
+    def hand_over_failure(self, error: BaseException, frame: FrameType) -> Stop:
+        """Make the editor see what an exception has left, its innermost frame on top, once `wait` is called.
+
+        Args:
+            error: It has ended the frames of its traceback.
+            frame: Where the main thread is now, which goes on when the editor says so.
+        """
+        self.trace_main(frame)
+        self._main.additional_info.pydev_message = type(error).__name__
+        self._db.set_suspend(self._main, self._cmd_exception)
+        entry = error.__traceback__
+        while entry is not None and entry.tb_next is not None:
+            entry = entry.tb_next
+        top = frame if entry is None else entry.tb_frame
+        return Stop(self._main, top, "exception", (type(error), error, error.__traceback__), self._unhandled)
 
     def wait(self, stop: Stop) -> None:
         """Stand still, serving the editor, until it or `resume_main` lets this thread go."""

@@ -199,6 +199,29 @@ def test_a_handed_over_rank_goes_on_at_the_editors_word_and_stops_at_its_breakpo
     editor.disconnect()
 
 
+def test_what_a_failed_rank_has_left_is_handed_over_and_stays_afterwards(rig):
+    """P5: the frames of the traceback, the exception's on top, their variables; the editor leaves, the rank has failed as before."""
+    rig.start("--hold", "sim.py", files={"sim.py": PROGRAM.replace("total = doubled * gain", "total = doubled / 0")})
+    rig.node.attend(1, hold=True)
+    rig.node.ask("px_start_request")
+    state = rig.node.wait_state("failed")
+    editor = begin(rig)
+    stopped = editor.event("stopped", reason="exception")
+    top = editor.top(stopped)
+    assert (top["name"], top["line"], top["source"]["path"]) == ("work", LINE + 1, file_of(rig))
+    assert editor.value("(step, doubled)", top) == "(1, 2)"
+    names = [frame["name"] for frame in editor.request("stackTrace", threadId=stopped["threadId"])["stackFrames"]]
+    assert names == ["work", "main", "<module>"]
+    told = editor.request("exceptionInfo", threadId=stopped["threadId"])
+    assert (told["exceptionId"], told["description"]) == ("ZeroDivisionError", "division by zero")
+    assert rig.node.run("doubled", place=f"frame:{state['pause']}")[0].data()["data"]["text/plain"] == "2"
+    editor.disconnect()
+    rig.node.forget()
+    assert rig.node.run("doubled", place=f"frame:{state['pause']}")[0].data()["data"]["text/plain"] == "2"
+    assert rig.node.ask("px_resume_request", {"pause": state["pause"]}) == {"outcome": "resumed"}
+    rig.node.wait_state("ended", exit=1)
+
+
 def test_the_prompt_resumes_what_the_editor_has_stopped_and_the_editor_is_told(running):
     """One rank, one state: both see the same."""
     editor = begin(running, condition="step % 50 == 0")
