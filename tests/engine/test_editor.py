@@ -200,7 +200,7 @@ def test_a_handed_over_rank_goes_on_at_the_editors_word_and_stops_at_its_breakpo
 
 
 def test_what_a_failed_rank_has_left_is_handed_over_and_stays_afterwards(rig):
-    """P5: the frames of the traceback, the exception's on top, their variables; the editor leaves, the rank has failed as before."""
+    """P5: the frames of the traceback with their variables; when the editor has left, the rank has failed as before."""
     rig.start("--hold", "sim.py", files={"sim.py": PROGRAM.replace("total = doubled * gain", "total = doubled / 0")})
     rig.node.attend(1, hold=True)
     rig.node.ask("px_start_request")
