@@ -8,7 +8,7 @@ from pxshell.errors import UsageError
 
 __all__ = ["cluster_verb"]
 
-USAGE = "%pxcluster start -n 4 [--mpi] | attach [NAME] | list | stop"
+USAGE = "%pxcluster start -n 4 [--mpi] [--mesh dp=2,tp=2] | attach [NAME] | list | stop"
 
 
 def cluster_verb(holder: Holder, words: list[str]) -> None:
@@ -32,7 +32,7 @@ def cluster_verb(holder: Holder, words: list[str]) -> None:
 
 def _start(holder: Holder, words: list[str]) -> None:
     n: int | None = None
-    launcher, make, name = "local", "", None
+    launcher, make, name, mesh = "local", "", None, ""
     rest = list(words)
     while rest:
         word = rest.pop(0)
@@ -44,9 +44,11 @@ def _start(holder: Holder, words: list[str]) -> None:
             launcher = rest.pop(0)
         elif word == "--name" and rest:
             name = rest.pop(0)
+        elif word == "--mesh" and rest:
+            mesh = rest.pop(0)
         else:
             raise UsageError(f"what is {word!r}? {USAGE}")
-    holder.start(n, launcher, name=name, mpi=make)
+    holder.start(n, launcher, name=name, mpi=make, mesh=mesh)
 
 
 def _count(rest: list[str]) -> int:

@@ -87,12 +87,14 @@ class ControlMagics(Magics):
     @line_magic
     @says_errors
     def pxconfig(self, line: str) -> None:
-        """Show or change settings: %pxconfig [--mute --no-mute --hold on|off --block --noblock --timeout S ...]."""
+        """Show or change settings: %pxconfig [--mute --no-mute --hold on|off --timeout S --mesh AXES ...]."""
         session = self.holder.session
         options, rest = leading(line, CONFIG)
         if rest.strip():
             known = " ".join(sorted(word for word in CONFIG if word.startswith("--")))
             raise UsageError(f"no setting {rest.strip()!r}; there are {known}")
+        if "mesh" in options:
+            session.set_mesh(options.pop("mesh"))
         if "targets" in options:
             session.set_focus(options.pop("targets"))
         options.pop("signal", None)
@@ -101,7 +103,7 @@ class ControlMagics(Magics):
         for key, value in options.items():
             setattr(session.config, key, value)
         if not line.strip():
-            settings = dataclasses.asdict(session.config)
+            settings = dataclasses.asdict(session.config) | {"mesh": session.mesh or None}
             self.holder.say("  ".join(f"{key}={value}" for key, value in settings.items()))
 
     @line_magic

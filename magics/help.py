@@ -16,6 +16,7 @@ HELP = """Run code on the ranks in focus.
   --local         run it here too
 
 RANKS: all  3  0-3,7  0-15/2  2:8:2  @first @last @odd  @paused @held @failed @busy @idle @dead  host=n2  local=0
+       dp=0&tp=2-3: places in a mesh of the ranks, row-major: %pxconfig --mesh dp=2,tp=4, or --mesh at the start
        joined by , (and)  ! (without)  & (both)  ^ (either);  a name of yours: %pxfocus --name left 0-3
 
 In the pxshell terminal what you type runs on the focus: code, magics and !commands. Here run:

@@ -149,6 +149,8 @@ CONFIG: Table = {
     "--no-mute": Option("mute", value=False),
     "--watchdog": Option("watchdog", read=seconds),
     "--hold": Option("hold", read=_on_or_off),
+    "--mesh": Option("mesh", read=str),
+    "--no-mesh": Option("mesh", ""),
 }
 STACKS: Table = {
     **_TARGETS,

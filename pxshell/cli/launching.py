@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_launch_options", "banner", "launched", "wants_start"]
 
-_LAUNCH_OPTIONS = ("ranks", "mpi", "launcher", "launch_args", "new_name")
+_LAUNCH_OPTIONS = ("ranks", "mpi", "launcher", "launch_args", "new_name", "mesh")
 
 
 def add_launch_options(parser: argparse.ArgumentParser, *, name: bool = True) -> None:
@@ -31,6 +31,7 @@ def add_launch_options(parser: argparse.ArgumentParser, *, name: bool = True) ->
     group.add_argument("--mpi-flavour", default="", help=argparse.SUPPRESS)
     group.add_argument("--launcher", metavar="NAME", help="local (the default), mpi, or one that was installed")
     group.add_argument("--launch-args", default="", metavar="'…'", help="more words for mpiexec")
+    group.add_argument("--mesh", default="", metavar="AXES", help="how ranks are arranged, row-major: dp=2,tp=4")
     group.add_argument("--deadline", type=seconds, default=60.0, metavar="S", help="until all ranks are there; 60 s")
     if name:
         group.add_argument("--name", dest="new_name", metavar="NAME", help="name of the new cluster")
@@ -66,6 +67,7 @@ def launched(
         launch_args=args.launch_args,
         cwd=Path.cwd(),
         mpi=args.mpi_flavour,
+        mesh=args.mesh,
         deadline=args.deadline,
         env=env or {},
     )

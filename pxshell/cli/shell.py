@@ -50,7 +50,7 @@ def _start(args: argparse.Namespace) -> int:
         with cluster:
             return run_cells(cluster.client(), args)
     print(banner(cluster, took))
-    if args.ranks is None:
+    if args.ranks is None and not args.mesh:
         print(f"{cluster.size} ranks, as many as this machine has cores; another number: pxshell -n N")
     return open_face(cluster, was_started=True)
 

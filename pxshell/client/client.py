@@ -20,7 +20,7 @@ from pxshell.protocol.message import Buffer, Message, encode_content
 from pxshell.protocol.prefix import Hello
 from pxshell.protocol.state import RankState, StateTable
 from pxshell.protocol.types import Lane, Role
-from pxshell.ranks import Context, RankSet, parse
+from pxshell.ranks import Context, Mesh, RankSet, parse
 from pxshell.rendezvous import connection
 from pxshell.rendezvous.connection import ConnectionInfo
 from pxshell.rendezvous.shared import References, shared_of
@@ -335,12 +335,17 @@ class Client:
 
     def _targets(self, key: int | slice | Sequence[int] | str) -> RankSet:
         if isinstance(key, str):
-            return parse(key, Context(universe=self.ranks))
+            return parse(key, self._context())
         if isinstance(key, slice):
             return RankSet(list(self.ranks)[key])
         if isinstance(key, int):
-            return parse(str(key), Context(universe=self.ranks))
-        return parse(",".join(map(str, key)), Context(universe=self.ranks))
+            return parse(str(key), self._context())
+        return parse(",".join(map(str, key)), self._context())
+
+    def _context(self) -> Context:
+        snapshot = self.snapshot
+        mesh = Mesh.parse(snapshot.mesh) if snapshot.mesh else None
+        return Context(universe=self.ranks, hosts=snapshot.hosts, mesh=mesh)
 
     def direct_view(self, targets: int | slice | Sequence[int] | str = "all", *, block: bool = False) -> View:
         """Return a view of these ranks."""

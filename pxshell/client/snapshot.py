@@ -26,6 +26,8 @@ class Snapshot:
     script: str = ""
     #: Seconds since 1970.
     started: float = 0.0
+    #: The axes along which the ranks are arranged, as `dp=2,tp=4`; "" for none.
+    mesh: str = ""
     hosts: Mapping[str, RankSet] = field(default_factory=dict)
     #: Lines for people that were said before this client came.
     notes: tuple[str, ...] = ()
@@ -38,5 +40,5 @@ class Snapshot:
         for group in content["ranks"]:
             states = states.updated(RankSet.parse_folded(group["ranks"]), RankState.from_content(group["state"]))
         hosts = {host: RankSet.parse_folded(ranks) for host, ranks in content["hosts"].items()}
-        plain = {name: content[name] for name in ("name", "size", "launcher", "mpi", "script", "started")}
+        plain = {name: content[name] for name in ("name", "size", "launcher", "mpi", "script", "started", "mesh")}
         return cls(**plain, hosts=hosts, notes=tuple(content["notes"]), states=states)

@@ -49,6 +49,7 @@ class Cluster:
         env: Changes of the ranks' environment; None removes.
         cwd: Directory of the ranks; the present one by default.
         mpi: Make of MPI to take: `"mpich"`, `"openmpi"`, `"intel"`, `"mvapich"`.
+        mesh: Axes along which the ranks are arranged, the slowest first, as `"dp=2,tp=4"`; it gives their number too.
         deadline: Seconds until all ranks must be there.
     """
 
@@ -64,10 +65,11 @@ class Cluster:
         env: Mapping[str, str | None] | None = None,
         cwd: str | Path | None = None,
         mpi: str = "",
+        mesh: str = "",
         deadline: float = 60.0,
     ) -> None:
         self._wish = Wish(
-            size=starting.cores_here() if n is None else n,
+            size=starting.size_of(n, mesh),
             launcher=engines,
             name=name,
             script=tuple(script or ()),
@@ -76,6 +78,7 @@ class Cluster:
             env=env or {},
             cwd=Path.cwd() if cwd is None else Path(cwd).absolute(),
             flavour=mpi,
+            mesh=mesh,
             deadline=deadline,
         )
         self._info: ConnectionInfo | None = None

@@ -17,12 +17,13 @@ from pxshell.cluster.info import ClusterInfo
 from pxshell.cluster.launchers import LaunchSpec, find_launcher
 from pxshell.cluster.program import Program
 from pxshell.errors import UsageError
+from pxshell.ranks import Mesh
 from pxshell.rendezvous import connection, directories
 from pxshell.rendezvous.connection import ConnectionInfo
 from pxshell.rendezvous.locks import FileLock
 from pxshell.rendezvous.names import check_cluster_name, generate_name, name_from_script
 
-__all__ = ["Wish", "adopt", "cores_here", "start"]
+__all__ = ["Wish", "adopt", "cores_here", "size_of", "start"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,8 @@ class Wish:
     env: Mapping[str, str | None] = field(default_factory=dict)
     cwd: Path = field(default_factory=Path.cwd)
     flavour: str = ""
+    #: The axes along which the ranks are arranged, as `dp=2,tp=4`; "" for none.
+    mesh: str = ""
     deadline: float = 60.0
 
 
@@ -49,6 +52,13 @@ def cores_here() -> int:
     return os.cpu_count() or 1
 
 
+def size_of(n: int | None, mesh: str) -> int:
+    """Return the number of ranks: what is asked for, else that of the mesh, else that of the cores here."""
+    if n is not None:
+        return n
+    return Mesh.parse(mesh).size if mesh else cores_here()
+
+
 def start(wish: Wish) -> ConnectionInfo:
     """Start controller, node and ranks, and return the operator's way in; the ranks may still be on their way.
 
@@ -57,6 +67,7 @@ def start(wish: Wish) -> ConnectionInfo:
         LaunchError: something could not be started; nothing is left of it but its logs.
     """
     _check_size(wish.size)
+    mesh = str(Mesh.parse(wish.mesh).check_size(wish.size)) if wish.mesh else ""
     program = Program.parse(wish.script, wish.cwd) if wish.script else Program()
     launcher = find_launcher(wish.launcher)
     spec = launcher.check(_spec(wish, program))
@@ -67,6 +78,7 @@ def start(wish: Wish) -> ConnectionInfo:
             "name": files.name,
             "launcher": launcher.name,
             "mpi": spec.facts.get("mpi", ""),
+            "mesh": mesh,
             "size": wish.size,
             "hold": wish.hold,
             "script": program.label or None,

@@ -395,6 +395,7 @@ class Controller:
             "launcher": self.launch.launcher,
             "mpi": self.launch.mpi,
             "script": self.launch.script or "",
+            "mesh": self.launch.mesh,
             "started": self.started,
             "ranks": [{"ranks": str(ranks), "state": state.to_content()} for ranks, state in self.states.groups()],
             "hosts": {host: str(ranks) for host, ranks in hosts.items()},

@@ -31,3 +31,4 @@ class LaunchFacts(msgspec.Struct, frozen=True):
     size: int
     script: str | None = None
     mpi: str = ""
+    mesh: str = ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pxshell.ranks.grammar import Context, parse, parse_focus
+from pxshell.ranks.mesh import Mesh
 from pxshell.ranks.names import RESERVED_NAMES, check_name
 from pxshell.ranks.value import EMPTY, MAX_RANKS, RankSet
 
-__all__ = ["EMPTY", "MAX_RANKS", "RESERVED_NAMES", "Context", "RankSet", "check_name", "parse", "parse_focus"]
+__all__ = ["EMPTY", "MAX_RANKS", "RESERVED_NAMES", "Context", "Mesh", "RankSet", "check_name", "parse", "parse_focus"]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pxshell.errors import RankSetError
 from pxshell.ranks.items import is_plain, scan_item
+from pxshell.ranks.mesh import Mesh
 from pxshell.ranks.names import LETTER_NAMES_HINT, is_letter_name
 from pxshell.ranks.value import EMPTY, RankSet
 
@@ -47,12 +48,14 @@ class Context:
             ``@first``, ``@last`` and ``@all`` are built in.
         hosts: The ranks on each machine, for ``host=NAME``.
         locals: The ranks with each local number, for ``local=NUMBER``.
+        mesh: The axes along which the ranks are arranged, for ``AXIS=PLACES``.
     """
 
     universe: RankSet
     names: Mapping[str, RankSet | Callable[[], RankSet]] = field(default_factory=dict)
     hosts: Mapping[str, RankSet] = field(default_factory=dict)
     locals: Mapping[int, RankSet] = field(default_factory=dict)
+    mesh: Mesh | None = None
 
 
 def parse(text: str, context: Context) -> RankSet:
@@ -196,12 +199,26 @@ class _Parser:
         return f"{word!r} is no rank set; write ranks (0-3,7), all, or a name (@paused)"
 
     def _coordinate(self, key: str, start: int) -> RankSet:
-        if key not in {"host", "local"}:
-            _refuse(
-                f"{key}= is a mesh coordinate, and this cluster has no mesh; start it with --mesh", self.text, start
-            )
         self._peek()
-        return self._host() if key == "host" else self._local()
+        if key == "host":
+            return self._host()
+        if key == "local":
+            return self._local()
+        mesh = self.context.mesh
+        if mesh is None:
+            reason = "is a mesh coordinate, and this cluster has no mesh; give it one: %pxconfig --mesh dp=2,tp=4"
+            _refuse(f"{key}= {reason}", self.text, start)
+        length = mesh.length(key)
+        if length is None:
+            _refuse(f"the mesh has no axis {key}; it is {mesh}", self.text, start)
+        return self._places(mesh, key, length)
+
+    def _places(self, mesh: Mesh, axis: str, length: int) -> RankSet:
+        start = self.position
+        wanted, self.position = scan_item(self.text, start, length)
+        if wanted[-1] >= length:
+            _refuse(f"axis {axis} has the places 0-{length - 1}", self.text, start)
+        return mesh.select(axis, wanted)
 
     def _host(self) -> RankSet:
         start = self.position

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from string import ascii_lowercase
 
 from pxshell.protocol.state import Activity, Liveness
-from pxshell.ranks import EMPTY, Context, RankSet, check_name, parse, parse_focus
+from pxshell.ranks import EMPTY, Context, Mesh, RankSet, check_name, parse, parse_focus
 from pxshell.session.ports import ClientPort
 
 __all__ = ["Focus"]
@@ -22,6 +22,8 @@ class Focus:
         #: Ranks outside the majority of the last answer; empty when there was none.
         self.odd = EMPTY
         self._letters: dict[str, RankSet] = {}
+        #: The axes along which ranks are arranged; the cluster's, until the user sets another.
+        self.mesh = Mesh.parse(client.snapshot.mesh) if client.snapshot.mesh else None
 
     def context(self) -> Context:
         """Return what the words of a rank set mean at this moment."""
@@ -31,7 +33,7 @@ class Focus:
         if self.odd:
             names["odd"] = self.odd
         hosts = self._client.snapshot.hosts
-        return Context(self._client.ranks, names, hosts, _locals_of(hosts.values()))
+        return Context(self._client.ranks, names, hosts, _locals_of(hosts.values()), self.mesh)
 
     def parse(self, text: str) -> RankSet:
         """Read a rank set; `RankSetError` when it cannot be read or is empty."""
@@ -56,6 +58,10 @@ class Focus:
         letters = [*ascii_lowercase, *[""] * len(groups)][: len(groups)]
         self._letters = {letter: ranks for letter, ranks in zip(letters, groups, strict=True) if letter}
         return letters
+
+    def arrange(self, text: str) -> None:
+        """Arrange the ranks in a mesh, `dp=2,tp=4`; "" is none. `RankSetError` when it has not as many ranks."""
+        self.mesh = Mesh.parse(text).check_size(self._client.snapshot.size) if text.strip() else None
 
     def describe(self) -> str:
         """Return the line that shows the focus."""

@@ -43,6 +43,10 @@ class SnapshotPort(Protocol):
         """When it was started, in seconds since the epoch of Unix."""
 
     @property
+    def mesh(self) -> str:
+        """The axes along which the ranks are arranged, as `dp=2,tp=4`; "" for none."""
+
+    @property
     def hosts(self) -> Mapping[str, RankSet]:
         """The ranks on each machine."""
 

@@ -119,6 +119,20 @@ class Session:
         """Let the script start now, if the ranks wait for this session with it."""
         self._desk.start.let_go()
 
+    @property
+    def mesh(self) -> str:
+        """The axes along which the ranks are arranged, as `dp=2,tp=4`; "" for none."""
+        mesh = self._desk.focus.mesh
+        return "" if mesh is None else str(mesh)
+
+    def set_mesh(self, text: str) -> None:
+        """Arrange the ranks in a mesh, row-major, so that rank sets can be written as `dp=0&tp=2-3`; "" is none.
+
+        Raises:
+            RankSetError: it cannot be read, or has more or fewer ranks than the cluster; what was set stays.
+        """
+        self._desk.focus.arrange(text)
+
     # Cells.
 
     def run_cell(

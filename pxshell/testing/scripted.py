@@ -70,6 +70,7 @@ class ScriptedSnapshot:
     mpi: str = ""
     script: str = ""
     started: float = 0.0
+    mesh: str = ""
     hosts: Mapping[str, RankSet] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

@@ -45,7 +45,7 @@ def notes(monkeypatch):
     noted = []
 
     def start(n=None, **options):
-        kept = ("launcher", "mpi", "name", "script", "hold", "launch_args")
+        kept = ("launcher", "mpi", "name", "script", "hold", "launch_args", "mesh")
         noted.append(("start", n, {key: value for key, value in options.items() if value and key in kept}))
         return NotedCluster(noted, options)
 
@@ -75,6 +75,13 @@ def test_a_number_of_ranks_starts_a_cluster_and_opens_the_shell(notes, capsys):
     assert main(["-n", "4"]) == 0
     assert notes == [("start", 4, {"launcher": "local"}), ("face", True)]
     assert capsys.readouterr().out.startswith("pxshell 0.1.0: cluster calm-fox, 4 ranks on this machine, ready in 0.")
+
+
+def test_a_mesh_is_a_start_of_its_own_and_gives_the_number(notes, capsys):
+    """`pxshell --mesh dp=2,tp=2`: what the cluster makes of it is the cluster's, and nobody speaks of cores."""
+    assert main(["--mesh", "dp=2,tp=2"]) == 0
+    assert notes[0] == ("start", None, {"launcher": "local", "mesh": "dp=2,tp=2"})
+    assert "cores" not in capsys.readouterr().out
 
 
 def test_without_a_number_the_number_of_ranks_is_said(notes, capsys):

@@ -57,7 +57,7 @@ CASES = [
                                        " name as many on both sides, or one on one\n")),
     ("%pxplot", [], "of what? %pxplot EXPR\n"),
     ("%pxplot u --grid 3", [], "a grid of 3 has 3 ranks, and 0-3 are 4\n"),
-    ("%pxcluster", [], "%pxcluster start -n 4 [--mpi] | attach [NAME] | list | stop\n"),
+    ("%pxcluster", [], "%pxcluster start -n 4 [--mpi] [--mesh dp=2,tp=2] | attach [NAME] | list | stop\n"),
     ("%pxcluster start -n 0", [], "-n takes a number of ranks from 1 on, not '0'\n"),
     ("%pxcluster start -n 4", [], "this session is on cluster calm-fox; stop it first: %pxcluster stop\n"),
 ]  # fmt: skip
@@ -166,6 +166,19 @@ def test_settings_are_changed_and_shown(magician):
     assert (config.mute, config.block, config.timeout) == (True, False, 7.0)
     assert str(magician.session.focus) == "0-1"
     assert "mute=True" in magician.run("%pxconfig")
+
+
+def test_a_mesh_gives_rank_sets_coordinates(magician):
+    """P10: a mesh of another size is refused, and the one that was set stays."""
+    assert "mesh=None" in magician.run("%pxconfig")
+    magician.run("%pxconfig --mesh dp=2,tp=2")
+    assert "mesh=dp=2,tp=2" in magician.run("%pxconfig")
+    magician.run("%pxfocus tp=1")
+    assert str(magician.session.focus) == "1,3"
+    assert "this mesh has 6 ranks, and the cluster 4" in magician.run("%pxconfig --mesh dp=2,tp=3")
+    assert magician.session.mesh == "dp=2,tp=2"
+    magician.run("%pxconfig --no-mesh")
+    assert "has no mesh" in magician.run("%pxfocus tp=1")
 
 
 def test_a_failed_cell_is_known_to_the_face(magician):

@@ -86,7 +86,7 @@ def test_every_spelling_is_read(text: str, expected: str) -> None:
         ("@gone", 0, "rank 11 does not exist"),
         ("paused", 0, "names of sets begin with @: @paused"),
         ("range(4)", 0, "'range' is no rank set"),
-        ("dp=0", 0, "start it with --mesh"),
+        ("dp=0", 0, "give it one: %pxconfig --mesh"),
         ("host=n9", 5, "there are n1, n2.site-a"),
         ("host=", 5, "expected a machine"),
         ("local=2", 6, "no rank has local number 2; there are 0-1"),
