@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,8 @@ class Controller:
         self._pending = PendingReplies()
         self._up = Upward(loop, self._pending, self._to_clients)
         self._nodes: dict[Peer, RankSet] = {}
+        #: All ranks of all nodes.
+        self._reach = RankSet()
         self._clients: dict[str, tuple[Peer, PacedOutlet]] = {}
         self._staying: set[str] = set()
         #: Clients that only show what is said.
@@ -119,6 +121,7 @@ class Controller:
             self._finish_later()
             return
         ranks = self._nodes.pop(peer, RankSet())
+        self._reach -= ranks
         self._cut_from_ranks(ranks, f"its node is gone: {why}")
         if self._stopping:
             self._maybe_finish()
@@ -208,11 +211,12 @@ class Controller:
 
     def _ranks(self, node: Peer, message: Message) -> None:
         self._nodes[node] = self._nodes.get(node, RankSet()) | message.ranks
+        self._reach |= message.ranks
         for description in message.data()["ranks"]:
             self._descriptions[description["rank"]] = description
         self._pending.alive |= message.ranks
         self.states = self.states.updated(message.ranks, RankState())
-        self._tell_attendance([node])
+        self._tell_attendance({node: message.ranks})
         self._tell_breakpoints(node, message.ranks)
 
     def _learn(self, message: Message) -> None:
@@ -252,12 +256,16 @@ class Controller:
         if self.history is not None:
             self.history.asked(message)
         self._pending.begin(message, message.ranks)
-        left = message.ranks
+        wanted = message.ranks & self._reach
+        if message.type != "px_log_request":  # of a rank that has died its node has the log
+            wanted &= self._pending.alive
+        left = message.ranks - wanted
         for node, ranks in self._nodes.items():
-            # Of a rank that has died its node has the log.
-            part = left & (ranks if message.type == "px_log_request" else ranks & self._pending.alive)
-            if part and self.server.send(node, message if part == message.ranks else message.with_ranks(part)):
-                left -= part
+            part = wanted & ranks
+            # The very object of the node, where it can be: it knows its form on the wire.
+            part = ranks if part == ranks else part
+            if part and not self.server.send(node, message if part == message.ranks else message.with_ranks(part)):
+                left |= part
         self._say_missing(message, left)
 
     def _say_missing(self, message: Message, left: RankSet) -> None:
@@ -306,7 +314,7 @@ class Controller:
             held[1].set_paces({"": rate, client.id: rate})
             self._tell_attendance(self._nodes)
 
-    def _tell_attendance(self, nodes: Any) -> None:
+    def _tell_attendance(self, nodes: Mapping[Peer, RankSet]) -> None:
         """Tell engines whether anybody listens, could resume what has paused, and waits for ends and failures.
 
         Nodes learn what each client shows of its answers, and what the fastest shows of what goes to all.
@@ -316,8 +324,8 @@ class Controller:
             paces[""] = max(paces.values())
         counts = {"clients": len(self._clients), "watching": len(self._watching), "stay": bool(self._staying)}
         content = {**counts, "hold": bool(self._holding - self._watching), "paces": paces}
-        for node in nodes:
-            self.server.send(node, self._message("px_attendance", content, self._nodes[node]))
+        for node, ranks in nodes.items():
+            self.server.send(node, self._message("px_attendance", content, ranks))
 
     # A breakpoint is the ranks' own; what is kept here is for those that are not there yet.
 

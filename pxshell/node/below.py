@@ -76,8 +76,7 @@ class EngineHandler:
         node.engines.add(record)
         node.pending.alive |= RankSet.of(record.rank)
         self._give_output(record, peer)
-        node.announce([record])
-        node.report(record)
+        node.welcome(record)
 
     def _give_output(self, record: EngineRecord, peer: Peer) -> None:
         """Give a rank that we started its two pipes; one that we did not start keeps its own descriptors."""

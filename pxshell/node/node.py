@@ -30,6 +30,8 @@ __all__ = ["DEFAULT_GRACE", "Node"]
 
 #: Seconds that engines may take to leave before SIGTERM; SIGKILL follows a second later.
 DEFAULT_GRACE = 5.0
+#: Seconds that an engine that has come waits for others, to be announced with them.
+_GATHERING = 0.005
 
 
 class Node:
@@ -52,10 +54,12 @@ class Node:
         self.sent = SentSignals(loop.time)
         self.pending = PendingReplies()
         self.outlet = PacedOutlet(loop, self.send_up, self._log_names)
-        self.up = Upward(loop, self.pending, self.outlet.deliver)
+        self.up = Upward(loop, self.pending, self._deliver)
         #: For ranks that do not say where they stand.
         self.outside = OutsideStacks(self)
         self.last_look = LastLook(self)
+        #: Who has come and has not been announced yet.
+        self._newcomers: list[EngineRecord] = []
         self.finished: asyncio.Future[None] = loop.create_future()
         #: The world of the present launch, once its first engine has come.
         self.world = ""
@@ -146,6 +150,22 @@ class Node:
         self.announce(list(self.engines))
         for record in self.engines:
             self.report(record)
+
+    def welcome(self, record: EngineRecord) -> None:
+        """Announce a new process, with others that come in the same moment, and before anything that it says."""
+        if not self._newcomers:
+            self.loop.call_later(_GATHERING, self._announce_newcomers)
+        self._newcomers.append(record)
+        self.report(record)
+
+    def _announce_newcomers(self) -> None:
+        if self._newcomers:
+            newcomers, self._newcomers = self._newcomers, []
+            self.announce(newcomers)
+
+    def _deliver(self, message: Message) -> None:
+        self._announce_newcomers()
+        self.outlet.deliver(message)
 
     def announce(self, records: list[EngineRecord]) -> None:
         """Tell which processes are which ranks."""

@@ -88,6 +88,35 @@ def test_a_request_goes_to_each_node_for_its_own_ranks() -> None:
     run(check)
 
 
+def test_ranks_that_come_are_told_who_listens_and_nobody_is_told_again() -> None:
+    """P7: a node of 10,000 ranks that come one by one hands 10,000 words down, not 50 million."""
+
+    def check(world: World) -> None:
+        node = world.node(0, 1)
+        world.says(node, "px_ranks", {"ranks": [{"rank": 2, "host": "n1"}]}, RankSet([2]))
+        told = [str(message.ranks) for message in world.server.to(node, "px_attendance")]
+        assert told == ["0-1", "2"]
+
+    run(check)
+
+
+def test_a_node_that_takes_nothing_more_has_its_ranks_accounted_for() -> None:
+    """P3: ranks behind a full link, ranks without a node, and ranks that there never were: each with its reason."""
+
+    def check(world: World) -> None:
+        world.node(0, 1)
+        client = world.peer(Role.OPERATOR)
+        world.server.is_full = True
+        request = world.says(client, "execute_request", {"code": "1"}, RankSet(range(6)))
+        world.server.is_full = False
+        world.controller._up.flush()
+        world.controller.lane_drained(client, Lane.CONTROL)
+        missing = [m for m in world.server.to(client, "px_missing") if m.parent == request.id]
+        assert sum((len(m.ranks) for m in missing), 0) == 6
+
+    run(check)
+
+
 def test_all_nodes_get_requests_in_the_one_order_of_the_controller() -> None:
     """P1: all ranks run cells in one order, whoever sent them."""
 

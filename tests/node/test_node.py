@@ -182,6 +182,24 @@ def test_equal_replies_of_two_engines_go_up_as_one_message(on_machine: Callable[
     on_machine(check)
 
 
+def test_a_rank_is_announced_before_anything_that_it_says(on_machine: Callable[..., None]) -> None:
+    """P1: those that come in the same moment are announced together, and the controller never hears of strangers."""
+
+    async def check(machine: Machine) -> None:
+        await asyncio.gather(machine.engine(0), machine.engine(1))
+        for rank in (0, 1):
+            await machine.above.wait("px_place", lambda message, rank=rank: rank in message.ranks)
+        announced = RankSet()
+        for message in machine.above.messages:
+            if message.type == "px_ranks":
+                assert announced.isdisjoint(message.ranks)
+                announced |= message.ranks
+            assert message.ranks <= announced
+        assert announced == RankSet([0, 1])
+
+    on_machine(check)
+
+
 def test_an_engine_gets_pipes_when_pxshell_started_it(on_machine: Callable[..., None]) -> None:
     """Output of started ranks is read by the node, and text goes up as lines of its rank."""
 
