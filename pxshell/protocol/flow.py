@@ -46,9 +46,14 @@ class UpwardFlow:
         self._folder.add(message)
         if self._folder.size > FLUSH_BYTES:
             return self.flush()
-        return self.take(now)
+        return self._take(now)
 
     def take(self, now: float) -> list[Message]:
+        """Ranks have left: return what nobody can join any more."""
+        self._folder.recheck()
+        return self._take(now)
+
+    def _take(self, now: float) -> list[Message]:
         """Return what nobody can join any more; start the window for the rest."""
         out = self._folder.take_complete(self._expected)
         if not len(self._folder):

@@ -36,6 +36,8 @@ class Folder:
         self._said_last: list[int] = []
         #: Ranks that have said something behind the first item.
         self._passed = EMPTY
+        #: A rank that the first item waited for when it was looked at last, or _NOWHERE.
+        self._awaited = _NOWHERE
         #: Bytes that wait.
         self.size = 0
 
@@ -108,6 +110,7 @@ class Folder:
         taken = list(self._items.values())
         self._items.clear()
         self._by_key.clear()
+        self._awaited = _NOWHERE
         self._base = self._end
         self._passed = EMPTY
         self.size = 0
@@ -117,19 +120,36 @@ class Folder:
         """Take the leading items to which nobody can be added any more.
 
         Args:
-            expected: for a parent id, the ranks that may still say something for it.
+            expected: for a parent id, the ranks that may still say something for it. Who says nothing and is not
+                expected any more is seen after `recheck`.
         """
         taken: list[Item] = []
         while self._items and self._is_complete(self._items[self._base], expected):
             taken.append(self._pop())
         return messages_of(taken)
 
+    def recheck(self) -> None:
+        """Ranks may have left that the first item waits for."""
+        self._awaited = _NOWHERE
+
     def _is_complete(self, first: Item, expected: Callable[[str], RankSet]) -> bool:
-        return first.key is None or not expected(first.message.parent) - first.ranks - self._passed
+        if first.key is None:
+            return True
+        # One rank that has not come to the first item is enough, and costs nothing however many ranks there are.
+        # The highest: in whatever order ranks come, but the very reverse, it is rarely the next.
+        if self._awaited >= 0 and not self._has_come(self._awaited):
+            return False
+        missing = expected(first.message.parent) - first.ranks - self._passed
+        self._awaited = missing.last if missing else _NOWHERE
+        return not missing
+
+    def _has_come(self, rank: int) -> bool:
+        return rank < len(self._said_last) and self._said_last[rank] >= self._base
 
     def _pop(self) -> Item:
         item = self._items.pop(self._base)
         self._base += 1
+        self._awaited = _NOWHERE
         self.size -= item.size
         if item.key is not None:
             self._forget(item.key)

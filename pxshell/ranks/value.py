@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, NoReturn
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["EMPTY", "MAX_RANKS", "RankSet"]
 
 
+#: Longer texts of a wire are of sets that seldom come twice.
+_SHORT_BYTES = 32
+
+
 class RankSet:
     """A set of ranks.
 
@@ -22,9 +27,12 @@ class RankSet:
     ascends. Ranks are integers from 0 to ``MAX_RANKS - 1``; ``ValueError`` for others.
     """
 
-    __slots__ = ("_bits",)
+    # The last two are found when they are first asked for, and absent until then.
+    __slots__ = ("_bits", "_intervals", "_wire")
 
     _bits: int
+    _intervals: tuple[tuple[int, int], ...]
+    _wire: bytes
 
     def __init__(self, ranks: Iterable[int] = ()) -> None:
         bits = ranks.bits if isinstance(ranks, RankSet) else bits_of_ranks(ranks)
@@ -56,11 +64,15 @@ class RankSet:
     @classmethod
     def from_wire(cls, data: bytes) -> RankSet:
         """Return the set that ``to_wire`` wrote; ``ValueError`` when nothing that it writes."""
-        return _wrap(decode_bits(data))
+        return _known(data) if len(data) <= _SHORT_BYTES else _wrap(decode_bits(data))
 
     def to_wire(self) -> bytes:
         """Return the set as bytes: runs or bitmap, whichever is smaller; equal sets give equal bytes."""
-        return encode_bits(self._bits)
+        try:
+            return self._wire
+        except AttributeError:
+            object.__setattr__(self, "_wire", encode_bits(self._bits))
+            return self._wire
 
     @property
     def bits(self) -> int:
@@ -81,16 +93,18 @@ class RankSet:
 
     def intervals(self) -> tuple[tuple[int, int], ...]:
         """Return the runs of consecutive ranks as half-open intervals, ascending."""
-        return intervals_of(self._bits)
+        try:
+            return self._intervals
+        except AttributeError:
+            object.__setattr__(self, "_intervals", intervals_of(self._bits))
+            return self._intervals
 
     def isdisjoint(self, other: RankSet) -> bool:
         """Return whether no rank is in both."""
         return not self._bits & other._bits
 
     def __str__(self) -> str:
-        return ",".join(
-            str(start) if stop == start + 1 else f"{start}-{stop - 1}" for start, stop in intervals_of(self._bits)
-        )
+        return ",".join(str(start) if stop == start + 1 else f"{start}-{stop - 1}" for start, stop in self.intervals())
 
     def __repr__(self) -> str:
         return f"RankSet.parse_folded({str(self)!r})"
@@ -102,7 +116,7 @@ class RankSet:
         return bool(self._bits)
 
     def __iter__(self) -> Iterator[int]:
-        return chain.from_iterable(range(start, stop) for start, stop in intervals_of(self._bits))
+        return chain.from_iterable(range(start, stop) for start, stop in self.intervals())
 
     def __contains__(self, rank: object) -> bool:
         return isinstance(rank, int) and 0 <= rank < MAX_RANKS and bool(self._bits >> rank & 1)
@@ -153,6 +167,15 @@ def _wrap(bits: int) -> RankSet:
     ranks = object.__new__(RankSet)
     object.__setattr__(ranks, "_bits", bits)
     return ranks
+
+
+@lru_cache(maxsize=2048)
+def _known(data: bytes) -> RankSet:
+    """Return the same object for the same few bytes: a node speaks for the same ranks again and again.
+
+    So many nodes can have their sets here; each costs its highest rank in bits.
+    """
+    return _wrap(decode_bits(data))
 
 
 EMPTY = RankSet()

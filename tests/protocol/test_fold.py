@@ -115,6 +115,7 @@ def test_sets_of_ranks_fold_with_parts_of_them():
 
 
 def complete(folder, expected=EVERYBODY):
+    folder.recheck()
     return [(str(m.ranks), m.data().get("text", m.type)) for m in folder.take_complete(lambda _: expected)]
 
 
@@ -137,6 +138,28 @@ def test_an_item_is_complete_when_those_who_have_not_said_it_are_gone():
     folder.add(stream(0, "a\n"))
     assert complete(folder) == []
     assert complete(folder, RankSet.of(0)) == [("0", "a\n")]
+
+
+def test_who_is_awaited_is_asked_for_again_only_after_a_word_or_a_recheck():
+    """P3: a folder of 128,000 ranks does not look at all of them for each message."""
+    asked = []
+
+    def expected(_parent):
+        asked.append(1)
+        return EVERYBODY
+
+    folder = Folder()
+    folder.add(stream(0, "a\n"))
+    assert folder.take_complete(expected) == []
+    folder.add(stream(1, "a\n"))
+    assert folder.take_complete(expected) == []
+    assert len(asked) == 1
+    folder.add(stream(2, "a\n"))
+    assert [str(message.ranks) for message in folder.take_complete(expected)] == ["0-2"]
+    folder.add(stream(0, "b\n"))
+    assert folder.take_complete(expected) == []
+    folder.recheck()
+    assert [str(message.ranks) for message in folder.take_complete(lambda _: RankSet.of(0))] == ["0"]
 
 
 def test_what_nobody_can_join_is_complete_at_once():
