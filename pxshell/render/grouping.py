@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -25,27 +26,34 @@ def by_majority(groups: Iterable[Said]) -> list[Said]:
 
 def odd_of(cell: CellAnswers) -> RankSet:
     """Return the ranks outside the majority; empty when all agree, or no group holds more than half."""
-    parts = _partition(cell)
-    total = sum(map(len, parts))
-    majority = next((part for part in parts if 2 * len(part) > total), None)
-    if majority is None:
-        return EMPTY
-    odd = EMPTY
-    for part in parts:
-        odd |= part
-    return odd - majority
-
-
-def _partition(cell: CellAnswers) -> list[RankSet]:
-    """Part the ranks that ran the cell by all that each of them answered."""
     said: list[Answer | Failure] = [*cell.answers, *cell.failures]
     everyone = cell.silent
     for group in said:
         everyone |= group.ranks
-    parts = [everyone]
+    if not everyone:
+        return EMPTY
+    classes = _classes(said, everyone.last + 1)
+    numbers = [classes[rank] for rank in everyone]
+    ((majority, size),) = Counter(numbers).most_common(1)
+    if 2 * size <= len(numbers):
+        return EMPTY
+    return RankSet(rank for rank, number in zip(everyone, numbers, strict=True) if number != majority)
+
+
+def _classes(said: Sequence[Answer | Failure], end: int) -> list[int]:
+    """Number the classes of ranks that answered the same in all: for each rank below `end` that of its class."""
+    # A class is a node in a tree: the class before the last answer, and that answer. So the cost is that of the
+    # answers' ranks, however many different answers there are.
+    at, count = [0] * end, 1
     for group in said:
-        parts = [piece for part in parts for piece in (part & group.ranks, part - group.ranks) if piece]
-    return [part for part in parts if part]
+        child: dict[int, int] = {}
+        for start, stop in group.ranks.intervals():
+            segment = at[start:stop]
+            for node in set(segment) - child.keys():
+                child[node] = count
+                count += 1
+            at[start:stop] = map(child.__getitem__, segment)
+    return at
 
 
 def shown_and_rest(cell: CellAnswers) -> tuple[list[Answer], list[Answer]]:
