@@ -26,6 +26,8 @@ _MAX_FRAMES = 1 << 16
 # Before the hello nobody gets more memory than this.
 _STRANGER_BYTES = 64 << 10
 _SCRATCH_BYTES = 64 << 10
+# What a reader begins with: most of them never see more, and a node has two for each of its ranks.
+_FIRST_SCRATCH_BYTES = 4 << 10
 
 
 def encode_record(frames: Sequence[Buffer], fd_count: int = 0) -> list[memoryview]:
@@ -48,7 +50,8 @@ class RecordReader:
     """
 
     def __init__(self) -> None:
-        self._scratch = bytearray(_SCRATCH_BYTES)
+        self._scratch = bytearray(_FIRST_SCRATCH_BYTES)
+        self._is_filled = False
         self._start = self._end = 0
         self._large: memoryview | None = None
         self._large_filled = 0
@@ -61,7 +64,7 @@ class RecordReader:
         """Return where the next bytes go."""
         if self._large is not None:
             return self._large[self._large_filled :]
-        if self._end == len(self._scratch):
+        if self._is_filled:
             self._make_room()
         return memoryview(self._scratch)[self._end :]
 
@@ -71,6 +74,7 @@ class RecordReader:
             self._large_filled += count
         else:
             self._end += count
+            self._is_filled = self._end == len(self._scratch)
 
     def next_record(self) -> tuple[list[Buffer], int] | None:
         """Return the next complete record, as frames and number of descriptors; None when there is none yet.
@@ -125,9 +129,9 @@ class RecordReader:
         return frames, self._large_fds
 
     def _make_room(self) -> None:
-        """Move what is there to the front; grow when it fills everything: a long table of lengths."""
+        """Move what is there to the front; grow while reads fill the scratch, and for a long table of lengths."""
         rest = self._scratch[self._start : self._end]
-        if self._start == 0:
+        if len(rest) == len(self._scratch) or len(self._scratch) < _SCRATCH_BYTES:
             self._scratch = bytearray(2 * len(self._scratch))
         self._scratch[: len(rest)] = rest
-        self._start, self._end = 0, len(rest)
+        self._start, self._end, self._is_filled = 0, len(rest), False

@@ -244,7 +244,7 @@ class ServerCore(Admitting, Server):
             self._call(self._handler.peer_left, session.peer, why)
 
     def _wires_of(self, session: Session) -> list[Wire]:
-        return [wire for wire, owner in self._wires.items() if owner is session]
+        return [wire for lane in Lane if (wire := session.link.end(lane).wire) is not None and wire in self._wires]
 
     def _session_of(self, peer: Peer) -> Session | None:
         session = self._sessions.get(peer.id)

@@ -31,6 +31,16 @@ def test_records_are_read_as_they_were_written_however_they_are_cut(records, siz
     assert feed(reader, data, sizes) == records
 
 
+def test_the_scratch_grows_while_reads_fill_it_and_not_before():
+    """P7: a node has two readers for each rank, and most of them never see more than a few hundred bytes."""
+    small = b"".join(bytes(view) for view in encode_record([b"x" * 100]))
+    reader = RecordReader()
+    feed(reader, small * 3, [len(small)] * 3)
+    assert len(reader.space()) <= 4 << 10
+    feed(reader, small * 10_000, [])
+    assert len(reader.space()) > 32 << 10
+
+
 def test_a_long_table_of_lengths_is_read():
     frames = [b"x"] * 20_000
     reader = RecordReader()
