@@ -1,0 +1,212 @@
+"""What the tree costs by the number of ranks: simulated ranks by the thousand, real controller, client, sockets, keys.
+
+Run: python benchmarks/scale.py [--short] [--only LAYOUT ...] [--json FILE] [--svg DIR]
+
+A layout is NODESxRANKS; with an f before it the nodes are real and each rank has two sockets of its own: f8x125.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import bench
+from simulation import Layout, Simulation, all_of, simulation
+
+from pxshell.client import Request
+from pxshell.ranks import RankSet
+from pxshell.render import Event, Progress
+from pxshell.render.plain import to_plain
+from pxshell.session import Config, Session
+
+FULL = ("f4x25", "f4x250", "f8x1250", "10x128", "100x128", "1000x128")
+SHORT = ("f2x8", "8x16")
+_TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True)
+class Point:
+    """One piece of work on one layout: medians, in milliseconds; CPU of each process for one operation."""
+
+    layout: str
+    nodes: int
+    ranks: int
+    work: str
+    wall: float
+    controller: float
+    #: Of the busiest real node; None where nodes are simulated.
+    node: float | None
+    client: float
+    messages: int = 0
+    bytes: int = 0
+    note: str = ""
+
+    @property
+    def critical(self) -> float:
+        """What a real cluster waits for: one node, the controller and the client, one after the other."""
+        return self.controller + (self.node or 0.0) + self.client
+
+
+class _Page:
+    """A display that keeps what it was shown as text."""
+
+    shows_images = False
+
+    def __init__(self, world: RankSet) -> None:
+        self.world = world
+        self.text = ""
+
+    def show(self, event: Event) -> None:
+        self.text += to_plain(event, self.world)
+
+    def progress(self, progress: Progress | None) -> None:
+        pass
+
+    def ask(self, prompt: str, *, password: bool = False) -> str:
+        raise EOFError
+
+
+class Meter:
+    """Measures work on one simulated cluster."""
+
+    def __init__(self, cluster: Simulation, name: str) -> None:
+        self.cluster = cluster
+        self.name = name
+        self.world = all_of(cluster.layout)
+
+    def measure(self, work: str, once: Callable[[], tuple[int, int, str]], repeat: int) -> Point:
+        """Do something several times; `once` returns messages, bytes and a note."""
+        rounds = []
+        for _ in range(repeat):
+            before = self.clocks()
+            told = once()
+            rounds.append((tuple(b - a for a, b in zip(before, self.clocks(), strict=True)), told))
+        clocks = zip(*[clock for clock, _ in rounds], strict=True)
+        wall, client, controller, *nodes = (1e3 * statistics.median(clock) for clock in clocks)
+        layout = self.cluster.layout
+        busiest = max(nodes) if nodes else None
+        messages, size, note = rounds[-1][1]
+        return Point(
+            self.name, layout.nodes, layout.size, work, wall, controller, busiest, client, messages, size, note
+        )
+
+    def clocks(self) -> tuple[float, ...]:
+        """Wall, our CPU, the controller's, the nodes'."""
+        pids = [self.cluster.controller.pid, *(node.pid for node in self.cluster.nodes)]
+        return time.monotonic(), time.process_time(), *(bench.busy(pid)[0] for pid in pids)
+
+    def register(self, empty: float) -> tuple[int, int, str]:
+        """Let all ranks come; `empty` is the controller's memory before, in MiB."""
+        self.cluster.register()
+        grown = (bench.memory(self.cluster.controller.pid)[0] - empty) * 1024 / len(self.world)
+        return 0, 0, f"controller grows by {grown:.2f} KiB a rank"
+
+    def request(self, kind: str, content: dict[str, Any]) -> tuple[int, int, str]:
+        """Ask all ranks and wait for all."""
+        asked = self.cluster.client.request(kind, content, self.world)
+        if not asked.wait(_TIMEOUT_S):
+            raise TimeoutError(f"{kind}: {asked.account.pending} have not answered")
+        return _received(asked)
+
+    def cell(self, code: str) -> tuple[int, int, str]:
+        """Run a cell as a front end does, and draw its answers."""
+        page = _Page(self.world)
+        with Session(self.cluster.client, page, Config(live=False)) as session:
+            session.run_cell(code)
+        lines = page.text.count("\n")
+        return lines, len(page.text), f"{lines} lines shown"
+
+
+def _received(asked: Request) -> tuple[int, int, str]:
+    messages = list(asked.messages)
+    return len(messages), sum(message.size for message in messages), ""
+
+
+def _execute(code: str) -> dict[str, Any]:
+    return {"code": code, "cell": 1, "filename": "<cell 1>", "places": [], "silent": False, "queue": False}
+
+
+def run(name: str, *, short: bool) -> Iterator[Point]:
+    """Measure everything on one layout."""
+    is_flat = name.startswith("f")
+    nodes, ranks = map(int, name.removeprefix("f").split("x"))
+    layout = Layout(nodes, ranks, is_flat)
+    repeat = 1 if short or layout.size >= 10_000 else 5
+    with simulation(layout) as cluster:
+        meter = Meter(cluster, name)
+        empty = bench.memory(cluster.controller.pid)[0]
+        yield meter.measure("registration", lambda: meter.register(empty), 1)
+        works: list[tuple[str, Callable[[], tuple[int, int, str]]]] = [
+            ("null round trip", lambda: meter.request("execute_request", _execute("null"))),
+            ("cell, equal but on 3", lambda: meter.cell("three")),
+            ("cell, all different", lambda: meter.cell("own")),
+            ("stacks", lambda: meter.request("px_stacks_request", {"full": False})),
+            ("pause", lambda: meter.request("px_pause_request", {"pause": "p1", "mode": "line"})),
+        ]
+        for work, once in works:
+            once()
+            yield meter.measure(work, once, repeat)
+        if not is_flat:
+            yield _deaths(meter)
+
+
+def _deaths(meter: Meter) -> Point:
+    """Kill the process of a hundredth of the nodes, or of one, in mid-cell."""
+    cluster = meter.cluster
+    asked = cluster.client.request("execute_request", _execute("hang"), meter.world)
+    victim = cluster.loads[-1]
+    before = meter.clocks()
+    victim.kill()
+    lost = lambda: len(cluster.client.states.where("lost"))  # noqa: E731
+    if not cluster.client.wait_until(lambda: lost() >= 1 and lost() == len(asked.account.lost), 60):
+        raise TimeoutError(f"{len(asked.account.lost)} ranks are accounted for as lost")
+    wall, client, controller = (1e3 * (b - a) for a, b in zip(before, meter.clocks(), strict=True))
+    layout = cluster.layout
+    note = f"{len(asked.account.lost)} ranks lost, {len(asked.account.missing)} reasons"
+    return Point(meter.name, layout.nodes, layout.size, "death of nodes", wall, controller, None, client, note=note)
+
+
+def table(points: list[Point]) -> str:
+    """Return the points as Markdown."""
+    lines = [
+        "| layout | work | wall, ms | controller, ms | one node, ms | client, ms | messages | bytes | note |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for p in points:
+        node = "" if p.node is None else f"{p.node:.3g}"
+        times = f"{p.wall:.4g} | {p.controller:.3g} | {node} | {p.client:.3g}"
+        lines.append(f"| {p.layout} | {p.work} | {times} | {p.messages or ''} | {p.bytes or ''} | {p.note} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print the table, write the files."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--short", action="store_true", help="a smoke test: small layouts, everything once")
+    parser.add_argument("--only", nargs="+", metavar="LAYOUT", help="these layouts, as f8x125 or 1000x128")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    args = parser.parse_args()
+    points: list[Point] = []
+    with bench.private_directories():
+        for name in args.only or (SHORT if args.short else FULL):
+            for point in run(name, short=args.short):
+                points.append(point)
+                print(
+                    f"  {name} {point.work}: {point.wall:.4g} ms, controller {point.controller:.3g} ms",
+                    file=sys.stderr,
+                    flush=True,
+                )
+    print(table(points))
+    if args.json:
+        args.json.write_text(json.dumps([asdict(point) for point in points], indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
