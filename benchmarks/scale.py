@@ -1,6 +1,6 @@
 """What the tree costs by the number of ranks: simulated ranks by the thousand, real controller, client, sockets, keys.
 
-Run: python benchmarks/scale.py [--short] [--only LAYOUT ...] [--json FILE] [--svg DIR]
+Run: python benchmarks/scale.py [--short] [--only LAYOUT ...] [--json FILE] [--svg FILE]
 
 A layout is NODESxRANKS; with an f before it the nodes are real and each rank has two sockets of its own: f8x125.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import bench
+from curves import Curve, drawing
 from simulation import Layout, Simulation, all_of, simulation
 
 from pxshell.client import Request
@@ -27,8 +28,10 @@ from pxshell.render.plain import to_plain
 from pxshell.session import Config, Session
 
 FULL = ("f4x25", "f4x250", "f8x1250", "10x128", "100x128", "1000x128")
-SHORT = ("f2x8", "8x16")
+SHORT = ("f2x4", "f2x8", "4x16", "8x16")
 _TIMEOUT_S = 300.0
+#: Above so many ranks work is done once, cold.
+_ONCE_IS_ENOUGH = 100_000
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ class Meter:
         with Session(self.cluster.client, page, Config(live=False)) as session:
             session.run_cell(code)
         lines = page.text.count("\n")
-        return lines, len(page.text), f"{lines} lines shown"
+        return 0, 0, f"{lines} lines shown"
 
 
 def _received(asked: Request) -> tuple[int, int, str]:
@@ -151,7 +154,8 @@ def run(name: str, *, short: bool) -> Iterator[Point]:
             ("pause", lambda: meter.request("px_pause_request", {"pause": "p1", "mode": "line"})),
         ]
         for work, once in works:
-            once()
+            if layout.size < _ONCE_IS_ENOUGH:
+                once()
             yield meter.measure(work, once, repeat)
         if not is_flat:
             yield _deaths(meter)
@@ -186,16 +190,31 @@ def table(points: list[Point]) -> str:
     return "\n".join(lines)
 
 
+def growth_curves(points: list[Point]) -> str:
+    """Draw what work costs by the number of ranks, flat layouts and deep ones apart."""
+    curves = []
+    for is_flat, kind in ((False, "1 node per 128 ranks"), (True, "few nodes, real sockets")):
+        for work in dict.fromkeys(point.work for point in points):
+            found = [point for point in points if point.work == work and point.layout.startswith("f") == is_flat]
+            if len(found) > 1:
+                curves.append(Curve(kind, work, [(point.ranks, point.controller) for point in found]))
+    return drawing(curves, "ranks", "CPU of the controller for one operation, ms")
+
+
 def main() -> None:
     """Measure, print the table, write the files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--short", action="store_true", help="a smoke test: small layouts, everything once")
     parser.add_argument("--only", nargs="+", metavar="LAYOUT", help="these layouts, as f8x125 or 1000x128")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the growth curves there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     args = parser.parse_args()
+    names = args.only or (SHORT if args.short else FULL)
+    if args.svg and len(names) < 2:
+        parser.error("--svg draws growth: give two layouts of a kind at least")
     points: list[Point] = []
     with bench.private_directories():
-        for name in args.only or (SHORT if args.short else FULL):
+        for name in names:
             for point in run(name, short=args.short):
                 points.append(point)
                 print(
@@ -204,6 +223,8 @@ def main() -> None:
                     flush=True,
                 )
     print(table(points))
+    if args.svg:
+        args.svg.write_text(growth_curves(points), encoding="utf-8")
     if args.json:
         args.json.write_text(json.dumps([asdict(point) for point in points], indent=1) + "\n", encoding="utf-8")
 

@@ -102,7 +102,7 @@ async def engines(directory: Path, first: int, stop: int, size: int) -> None:
     for rank in range(first, stop):
         hello = make_hello(Role.ENGINE, rank=rank, size=size, world="w", local_rank=rank, epoch=0)
         end = _Simulated(RankSet.of(rank), size)
-        end.link = UnixConnector(loop, end, hello, directory / "node.sock")
+        end.link = UnixConnector(loop, end, hello, directory / "node.sock", settings=Settings(join_within=600.0))
         if rank % 64 == 63:
             await asyncio.sleep(0)
     await asyncio.Event().wait()

@@ -23,6 +23,7 @@ from pxshell.protocol.types import Lane, Role
 from pxshell.ranks import Context, Mesh, RankSet, parse
 from pxshell.rendezvous import connection
 from pxshell.rendezvous.connection import ConnectionInfo
+from pxshell.rendezvous.limits import size_limits, transport_settings
 from pxshell.rendezvous.shared import References, shared_of
 from pxshell.transport.base import Connector, Peer, Proof, make_hello
 from pxshell.transport.zeromq import ZmqConnector
@@ -68,6 +69,7 @@ class Client:
         self._requests: dict[str, Request] = {}
         self._subscribers: list[Callable[[Message], None]] = []
         self._serial = itertools.count(1)
+        self._limits = size_limits()
         self._changed = threading.Condition()
         self._snapshot: Snapshot | None = None
         self._states = StateTable()
@@ -102,6 +104,7 @@ class Client:
                 public=info.public,
                 secret=info.secret,
                 keep=True,
+                settings=transport_settings(self._limits),
             )
             self._loop.run_forever()
         finally:
@@ -210,7 +213,7 @@ class Client:
             LinkLostError: this client has been closed.
         """
         id_ = f"{self.id[:12]}-{next(self._serial)}"
-        request = Request(id_, ranks, on_message, self._log_names)
+        request = Request(id_, ranks, on_message, self._log_names, self._limits.view)
         if type in _WITH_VALUES:
             content, buffers = self._lend(id_, content, buffers)
         message = Message.make(type, id_, content, ranks=ranks, origin=self.id, buffers=buffers, key=key)

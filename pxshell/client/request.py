@@ -12,11 +12,9 @@ from pxshell.protocol.message import Message
 from pxshell.protocol.outlet import CUTTABLE, extent_of
 from pxshell.protocol.pending import is_reply
 from pxshell.ranks import RankSet
+from pxshell.rendezvous.limits import SizeLimits
 
 __all__ = ["Request"]
-
-#: Bytes of text and pictures that one request keeps; what comes after it is shown live, and is in the ranks' logs.
-KEPT = 32_000_000
 
 
 class Request:
@@ -29,6 +27,7 @@ class Request:
         targets: who is asked.
         on_message: called with every message that belongs to it.
         file_of: the log that has the full text of these ranks.
+        limit: bytes of text and pictures that are kept; what comes after is shown live, and is in the ranks' logs.
     """
 
     def __init__(
@@ -37,6 +36,7 @@ class Request:
         targets: RankSet,
         on_message: Callable[[Message], None] | None = None,
         file_of: Callable[[RankSet], str] = str,
+        limit: int = SizeLimits().view,
     ) -> None:
         self.id = id
         self.targets = targets
@@ -47,6 +47,7 @@ class Request:
         self._changed = threading.Condition()
         self._forgotten = False
         self._file_of = file_of
+        self._limit = limit
         self._kept = 0
         #: What was cut last, while nothing else has come since.
         self._cut: Message | None = None
@@ -110,7 +111,7 @@ class Request:
             self._cut = None
             return
         self._kept += message.size
-        if self._kept <= KEPT:
+        if self._kept <= self._limit:
             self.messages.append(message)
             return
         before = self._cut

@@ -20,6 +20,8 @@ from pxshell.errors import UsageError
 from pxshell.ranks import Mesh
 from pxshell.rendezvous import connection, directories
 from pxshell.rendezvous.connection import ConnectionInfo
+from pxshell.rendezvous.descriptors import check_descriptors
+from pxshell.rendezvous.limits import size_limits
 from pxshell.rendezvous.locks import FileLock
 from pxshell.rendezvous.names import check_cluster_name, generate_name, name_from_script
 
@@ -67,6 +69,7 @@ def start(wish: Wish) -> ConnectionInfo:
         LaunchError: something could not be started; nothing is left of it but its logs.
     """
     _check_size(wish.size)
+    size_limits()
     mesh = str(Mesh.parse(wish.mesh).check_size(wish.size)) if wish.mesh else ""
     program = Program.parse(wish.script, wish.cwd) if wish.script else Program()
     launcher = find_launcher(wish.launcher)
@@ -93,8 +96,11 @@ def adopt(world: ClusterInfo, deadline: float = 60.0) -> ConnectionInfo:
     """Start controller and node for ranks that somebody else started; the node connects to their sockets.
 
     Raises:
+        UsageError: it has more ranks than this machine may have descriptors for, or a limit cannot be read.
         LaunchError: controller or node could not be started; the ranks run on.
     """
+    size_limits()
+    check_descriptors(world.ranks)
 
     def launch(files: ClusterFiles) -> dict[str, Any]:
         return {
@@ -115,6 +121,7 @@ def adopt(world: ClusterInfo, deadline: float = 60.0) -> ConnectionInfo:
 def _check_size(size: int) -> None:
     if size < 1:
         raise UsageError(f"a cluster of {size} ranks: it has at least 1; give their number, as in -n 4")
+    check_descriptors(size)
 
 
 def _spec(wish: Wish, program: Program) -> LaunchSpec:

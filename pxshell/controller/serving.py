@@ -16,6 +16,7 @@ from pxshell.controller.history import History
 from pxshell.protocol.types import Role
 from pxshell.rendezvous import connection
 from pxshell.rendezvous.files import write_private
+from pxshell.rendezvous.limits import size_limits, transport_settings
 from pxshell.transport.zeromq import ZmqServer
 
 __all__ = ["serve"]
@@ -39,6 +40,7 @@ async def serve(directory: Path, node: subprocess.Popen[bytes]) -> None:
         public=file.server.public,
         secret=file.server.secret,
         authorized={public: Role(role) for public, role in file.authorized.items()},
+        settings=transport_settings(size_limits()),
     )
     controller.history = History(loop, directory / "history.sqlite")
     ended = asyncio.create_task(_watch(node, controller))

@@ -14,7 +14,7 @@ from pxshell.errors import LinkLostError, PxshellError
 from pxshell.protocol.message import Message
 from pxshell.protocol.prefix import Hello
 from pxshell.protocol.types import Lane
-from pxshell.transport.base import Connector, Peer, Proof
+from pxshell.transport.base import Connector, Peer, Proof, Settings
 from pxshell.transport.loop import SelectLoop
 from pxshell.transport.unix import Bound, UnixConnector, UnixListener
 
@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 #: Seconds that text of a teed stream waits for more of it.
 _TEE_WINDOW = 0.02
 _COPY_BYTES = 1 << 16
+#: As long as a start may take: of many ranks that come at once to a busy machine, none is lost.
+_SETTINGS = Settings(join_within=60.0)
 #: Bytes that may wait for the node before what displays them waits too.
 _ROOM_BYTES = 32 << 20
 #: Seconds after which a wait for room looks again: the node may have left.
@@ -78,7 +80,7 @@ class IoThread:
         if self._listens:
             self._connector = UnixListener(self._loop, self, self._hello, self._path, bound=self._bound)
         else:
-            self._connector = UnixConnector(self._loop, self, self._hello, self._path)
+            self._connector = UnixConnector(self._loop, self, self._hello, self._path, settings=_SETTINGS)
         self.thread = start_thread(self._loop.run, "pxshell-io")
 
     # -- any thread ----------------------------------------------------------------------------------------------------

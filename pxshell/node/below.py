@@ -64,7 +64,7 @@ class EngineHandler:
     def peer_joined(self, peer: Peer) -> None:
         """An engine is connected on both lanes: it is a rank from now on."""
         node, hello = self._node, peer.hello
-        log = RankLog(node.directory / "logs" / f"rank-{hello.rank}.log")
+        log = RankLog(node.directory / "logs" / f"rank-{hello.rank}.log", node.limits.log)
         assert hello.rank is not None, "hello_received lets nobody in without a rank"
         record = EngineRecord(hello.rank, hello.epoch, peer.pid, log, RankState(), _description(peer), peer)
         try:

@@ -138,6 +138,11 @@ class Launch:
         #: Of processes that have been reaped.
         self._statuses: dict[int, int | None] = {}
 
+    @property
+    def size(self) -> int:
+        """How many ranks the commands have."""
+        return sum(len(RankSet.parse_folded(command.ranks)) for command in self.file.commands)
+
     def start(self) -> None:
         """Start all commands.
 

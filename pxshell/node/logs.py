@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["DEFAULT_LIMIT", "RankLog"]
-
-#: Bytes.
-DEFAULT_LIMIT = 1 << 30
+__all__ = ["RankLog"]
 
 
 class RankLog:
@@ -19,7 +16,7 @@ class RankLog:
         limit: bytes.
     """
 
-    def __init__(self, path: Path, limit: int = DEFAULT_LIMIT) -> None:
+    def __init__(self, path: Path, limit: int) -> None:
         self.path = path
         self._limit = limit
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

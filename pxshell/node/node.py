@@ -9,6 +9,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from pxshell.errors import UsageError
 from pxshell.node.engines import EngineRecord, Engines
 from pxshell.node.forks import ForkedProcess
 from pxshell.node.lastlook import LastLook
@@ -22,6 +23,8 @@ from pxshell.protocol.message import Message
 from pxshell.protocol.pending import PendingReplies
 from pxshell.protocol.types import RUN
 from pxshell.ranks import RankSet
+from pxshell.rendezvous.descriptors import raise_limit
+from pxshell.rendezvous.limits import SizeLimits
 from pxshell.transport.base import Connector, Server
 from pxshell.transport.paced import PacedOutlet
 from pxshell.transport.upward import Upward
@@ -45,9 +48,16 @@ class Node:
     server: Server
     controller: Connector
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, directory: Path, warm: WarmProcess | None = None) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        directory: Path,
+        warm: WarmProcess | None = None,
+        limits: SizeLimits = SizeLimits(),  # noqa: B008 - a value
+    ) -> None:
         self.loop = loop
         self.directory = directory
+        self.limits = limits
         self.file = LaunchFile.read(directory / "launch.json")
         self.launch = Launch(loop, self.file, directory, self._process_ended, warm)
         self.engines = Engines()
@@ -80,9 +90,12 @@ class Node:
     # -- processes -----------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start what launch.json lists; a program that is not there is told to the controller."""
+        """Start what launch.json lists; what cannot be is told to the controller."""
         try:
+            raise_limit(self.launch.size if self.is_owner else self.file.size)
             self.launch.start()
+        except UsageError as error:
+            self.notice(str(error), "error")
         except OSError as error:
             self.notice(f"cannot start {error.filename}: {error.strerror}", "error")
 

@@ -14,6 +14,7 @@ from pxshell.node.below import EngineHandler
 from pxshell.node.node import Node
 from pxshell.node.warm import WarmProcess
 from pxshell.protocol.types import Role
+from pxshell.rendezvous.limits import size_limits, transport_settings
 from pxshell.rendezvous.shared import begin_sharing
 from pxshell.transport.base import make_hello
 from pxshell.transport.unix import UnixServer
@@ -36,8 +37,10 @@ async def serve(directory: Path, warm: WarmProcess | None) -> None:
     """Run the node until it is told to stop, or its controller is gone and all ranks have ended."""
     loop = asyncio.get_running_loop()
     file = msgspec.json.decode((directory / "node.json").read_bytes(), type=NodeFile)
-    node = Node(loop, directory, warm)
-    server = UnixServer(loop, EngineHandler(node), Path(file.node_socket))
+    limits = size_limits()
+    settings = transport_settings(limits)
+    node = Node(loop, directory, warm, limits)
+    server = UnixServer(loop, EngineHandler(node), Path(file.node_socket), settings=settings)
     node.server = server
     node.controller = ZmqConnector(
         loop,
@@ -48,6 +51,7 @@ async def serve(directory: Path, warm: WarmProcess | None) -> None:
         public=file.public,
         secret=file.secret,
         keep=True,
+        settings=settings,
     )
     if node.file.world is not None:
         Adoption(node, server, Path(node.file.world)).look()

@@ -30,6 +30,8 @@ def bits_of_ranks(ranks: Iterable[int]) -> int:
     if not numbers:
         return 0
     _check(min(numbers), max(numbers))
+    if len(numbers) == 1:
+        return 1 << numbers[0]
     mask = bytearray(b"0") * (max(numbers) + 1)
     for number in numbers:
         mask[number] = 49  # the digit 1
