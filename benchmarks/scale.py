@@ -3,6 +3,7 @@
 Run: python benchmarks/scale.py [--short] [--only LAYOUT ...] [--json FILE] [--svg FILE]
 
 A layout is NODESxRANKS; with an f before it the nodes are real and each rank has two sockets of its own: f8x125.
+25/1000x128 puts 25 nodes that parent nodes between the 1000 and the controller.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from pxshell.render import Event, Progress
 from pxshell.render.plain import to_plain
 from pxshell.session import Config, Session
 
-FULL = ("f4x25", "f4x250", "f8x1250", "10x128", "100x128", "1000x128")
-SHORT = ("f2x4", "f2x8", "4x16", "8x16")
+FULL = ("f4x25", "f4x250", "f8x1250", "10x128", "100x128", "1000x128", "25/1000x128")
+SHORT = ("f2x4", "f2x8", "4x16", "8x16", "2/8x16")
 _TIMEOUT_S = 300.0
 #: Above so many ranks work is done once, cold.
 _ONCE_IS_ENOUGH = 100_000
@@ -44,7 +45,7 @@ class Point:
     work: str
     wall: float
     controller: float
-    #: Of the busiest real node; None where nodes are simulated.
+    #: Of the busiest real node, or node that parents nodes; None where all nodes are simulated.
     node: float | None
     client: float
     messages: int = 0
@@ -138,9 +139,7 @@ def _execute(code: str) -> dict[str, Any]:
 
 def run(name: str, *, short: bool) -> Iterator[Point]:
     """Measure everything on one layout."""
-    is_flat = name.startswith("f")
-    nodes, ranks = map(int, name.removeprefix("f").split("x"))
-    layout = Layout(nodes, ranks, is_flat)
+    layout = Layout.parse(name)
     repeat = 1 if short or layout.size >= 10_000 else 5
     with simulation(layout) as cluster:
         meter = Meter(cluster, name)
@@ -157,7 +156,7 @@ def run(name: str, *, short: bool) -> Iterator[Point]:
             if layout.size < _ONCE_IS_ENOUGH:
                 once()
             yield meter.measure(work, once, repeat)
-        if not is_flat:
+        if not (layout.is_flat or layout.relays):
             yield _deaths(meter)
 
 
@@ -171,7 +170,7 @@ def _deaths(meter: Meter) -> Point:
     lost = lambda: len(cluster.client.states.where("lost"))  # noqa: E731
     if not cluster.client.wait_until(lambda: lost() >= 1 and lost() == len(asked.account.lost), 60):
         raise TimeoutError(f"{len(asked.account.lost)} ranks are accounted for as lost")
-    wall, client, controller = (1e3 * (b - a) for a, b in zip(before, meter.clocks(), strict=True))
+    wall, client, controller, *_ = (1e3 * (b - a) for a, b in zip(before, meter.clocks(), strict=True))
     layout = cluster.layout
     note = f"{len(asked.account.lost)} ranks lost, {len(asked.account.missing)} reasons"
     return Point(meter.name, layout.nodes, layout.size, "death of nodes", wall, controller, None, client, note=note)
@@ -193,9 +192,9 @@ def table(points: list[Point]) -> str:
 def growth_curves(points: list[Point]) -> str:
     """Draw what work costs by the number of ranks, flat layouts and deep ones apart."""
     curves = []
-    for is_flat, kind in ((False, "1 node per 128 ranks"), (True, "few nodes, real sockets")):
+    for kind, start in (("128 ranks a node", ""), ("few nodes, ranks on real sockets", "f")):
         for work in dict.fromkeys(point.work for point in points):
-            found = [point for point in points if point.work == work and point.layout.startswith("f") == is_flat]
+            found = [p for p in points if p.work == work and p.layout.rstrip("x0123456789") == start]
             if len(found) > 1:
                 curves.append(Curve(kind, work, [(point.ranks, point.controller) for point in found]))
     return drawing(curves, "ranks", "CPU of the controller for one operation, ms")

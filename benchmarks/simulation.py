@@ -27,7 +27,7 @@ _PATIENCE_S = 600.0
 
 @dataclass(frozen=True)
 class Layout:
-    """How many nodes, and ranks on each.
+    """How many nodes, and ranks on each; `relays` are nodes between them and the controller, which parent them.
 
     With `is_flat`, nodes are the real ones and ranks are on sockets below them; else ranks are simulated with the
     nodes, several nodes in a process.
@@ -35,7 +35,15 @@ class Layout:
 
     nodes: int
     ranks: int
-    is_flat: bool
+    is_flat: bool = False
+    relays: int = 0
+
+    @classmethod
+    def parse(cls, name: str) -> Layout:
+        """Read `f8x125`, `1000x128` or `25/1000x128`."""
+        relays, _, rest = name.rpartition("/")
+        nodes, ranks = map(int, rest.removeprefix("f").split("x"))
+        return cls(nodes, ranks, rest.startswith("f"), int(relays or 0))
 
     @property
     def size(self) -> int:
@@ -50,7 +58,7 @@ class Simulation:
     layout: Layout
     files: ClusterFiles
     controller: subprocess.Popen[str]
-    #: Real nodes; none where ranks are simulated with them.
+    #: Real nodes, or those that parent simulated ones.
     nodes: list[subprocess.Popen[str]] = field(default_factory=list)
     #: What begins with a line on stdin.
     loads: list[subprocess.Popen[str]] = field(default_factory=list)
@@ -122,9 +130,30 @@ def _add_flat(made: Simulation) -> None:
 
 def _add_nodes(made: Simulation, per_process: int) -> None:
     layout = made.layout
-    for first in range(0, layout.nodes, per_process):
-        count = min(per_process, layout.nodes - first)
-        made.loads.append(_started("nodes", made.files.directory, first, count, layout.ranks, layout.size))
+    parents = [_add_relay(made, number) for number in range(layout.relays)] or [made.files.directory]
+    each = -(-layout.nodes // len(parents))
+    for number, parent in enumerate(parents):
+        stop = min((number + 1) * each, layout.nodes)
+        for first in range(number * each, stop, per_process):
+            count = min(per_process, stop - first)
+            made.loads.append(_started("nodes", parent, first, count, layout.ranks, layout.size))
+
+
+def _add_relay(made: Simulation, number: int) -> Path:
+    """Start a node that parents nodes; return the directory with their way to it."""
+    directory, below = made.files.directory / f"r{number}", made.files.directory / f"b{number}"
+    for path in (directory, below):
+        (path / "logs").mkdir(parents=True)
+    node_file = json.loads((made.files.directory / "node.json").read_bytes())
+    public, secret = make_keys()
+    addresses = {lane: [f"ipc://{directory}/{lane}.sock"] for lane in ("work", "control")}
+    relay = {"addresses": addresses, "public": public, "secret": secret, "nodes": [node_file["public"]]}
+    (directory / "relay.json").write_text(json.dumps(relay))
+    (directory / "node.json").write_text(json.dumps(node_file))
+    (below / "node.json").write_text(json.dumps(node_file | {"addresses": addresses, "server_public": public}))
+    made.nodes.append(_process("-m", "pxshell.node", str(directory), log=directory / "logs" / "node.log"))
+    bench.wait_until((directory / "work.sock").exists, "a relay listens")
+    return below
 
 
 def _started(role: str, directory: Path, *numbers: int) -> subprocess.Popen[str]:

@@ -7,7 +7,6 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,11 @@ from pxshell.protocol.digest import with_digest
 from pxshell.protocol.message import Message
 from pxshell.protocol.pending import PendingReplies
 from pxshell.protocol.prefix import Hello
-from pxshell.protocol.state import Liveness, RankState, StateTable
+from pxshell.protocol.state import StateTable
 from pxshell.protocol.types import Lane, Role
 from pxshell.ranks import RankSet
 from pxshell.transport.base import Peer, Proof, Server
+from pxshell.transport.branches import NO_SUCH_RANK, Branches
 from pxshell.transport.paced import PacedOutlet
 from pxshell.transport.upward import Upward
 
@@ -52,13 +52,10 @@ class Controller:
         self.launch = launch
         self.directory = directory
         self.finished: asyncio.Future[str] = loop.create_future()
-        self.states = StateTable()
         self.started = time.time()
         self._pending = PendingReplies()
         self._up = Upward(loop, self._pending, self._to_clients)
-        self._nodes: dict[Peer, RankSet] = {}
-        #: All ranks of all nodes.
-        self._reach = RankSet()
+        self._branches = Branches(self._send_to_node, self._pending, self._up, self._message)
         self._clients: dict[str, tuple[Peer, PacedOutlet]] = {}
         self._staying: set[str] = set()
         #: Clients that only show what is said.
@@ -87,6 +84,11 @@ class Controller:
             "px_stop_request": self._stop,
         }
 
+    @property
+    def states(self) -> StateTable:
+        """The states of all ranks."""
+        return self._branches.states
+
     # -- peers ---------------------------------------------------------------------------------------------------------
 
     def hello_received(self, hello: Hello, proof: Proof) -> str | None:
@@ -98,14 +100,14 @@ class Controller:
     def peer_joined(self, peer: Peer) -> None:
         """A node or a client has come."""
         if peer.role is Role.NODE:
-            self._nodes.setdefault(peer, RankSet())
+            self._branches.join(peer)
             return
         outlet = PacedOutlet(self.loop, lambda message: self.server.send(peer, message), self._log_names)
         self._clients[peer.id] = (peer, outlet)
         outlet.deliver(self._message("px_snapshot", self.snapshot()))
         if peer.role is Role.OBSERVER:
             self._watching.add(peer.id)
-        self._tell_attendance(self._nodes)
+        self._tell_attendance(self._branches.nodes)
 
     def peer_left(self, peer: Peer, why: str) -> None:
         """A node is lost with its ranks, or a client has gone."""
@@ -117,34 +119,21 @@ class Controller:
             self._paces.pop(peer.id, None)
             for clients in (self._staying, self._watching, self._holding):
                 clients.discard(peer.id)
-            self._tell_attendance(self._nodes)
+            self._tell_attendance(self._branches.nodes)
             self._finish_later()
             return
-        ranks = self._nodes.pop(peer, RankSet())
-        self._reach -= ranks
+        ranks = self._branches.leave(peer)
         self._cut_from_ranks(ranks, f"its node is gone: {why}")
         if self._stopping:
             self._maybe_finish()
             return
-        for part, state in list(self.states.among(ranks)):
-            if state.is_alive:
-                self._lose(part, state, f"its node is gone: {why}")
+        self._branches.lose(ranks, f"its node is gone: {why}")
         self._finish_later()
 
     def node_died(self, pid: int, why: str) -> None:
         """Our child that was a node is dead: its link, which waits for a reconnect, would never tell."""
-        for peer in [one for one in self._nodes if one.hello.pid == pid]:
+        for peer in [one for one in self._branches.nodes if one.hello.pid == pid]:
             self.peer_left(peer, why)
-
-    def _lose(self, ranks: RankSet, state: RankState, why: str) -> None:
-        content = {"why": why, "state": "lost"}
-        for owed in self._pending.gone(ranks):
-            self._up.add(self._own("px_missing", content, owed.ranks, parent=owed.request, origin=owed.origin))
-        self._up.settle()
-        lost = replace(state, liveness=Liveness.LOST, why=why)
-        self.states = self.states.updated(ranks, lost)
-        for kind in ("px_state", "px_place"):
-            self._up.add(self._own(kind, lost.to_content() | {"counter": 0}, ranks))
 
     def peer_silent(self, peer: Peer, silent: bool) -> None:
         """A node or client gives no sign of life, or is back."""
@@ -153,13 +142,8 @@ class Controller:
                 self._cut_from_client(peer, "its front end does not answer")
             return
         if silent:
-            self._cut_from_ranks(self._nodes.get(peer, RankSet()), "its node does not answer")
-        liveness = Liveness.UNRESPONSIVE if silent else Liveness.OK
-        for part, state in list(self.states.among(self._nodes.get(peer, RankSet()))):
-            if state.is_alive and state.liveness is not liveness:
-                changed = replace(state, liveness=liveness, why="its node does not answer" if silent else "")
-                self.states = self.states.updated(part, changed)
-                self._up.add(self._own("px_state", changed.to_content() | {"counter": 0}, part))
+            self._cut_from_ranks(self._branches.nodes.get(peer, RankSet()), "its node does not answer")
+        self._branches.show_silence(peer, silent)
 
     # -- a debugger's tunnels: who stands at a breakpoint is let go when nobody can ------------------------------------
 
@@ -172,7 +156,7 @@ class Controller:
             close = self._message("px_debug_close", {"why": why}, tunnel.ranks, key=tunnel.key, origin=tunnel.client)
             self._to_clients(close)
             # For a node that comes back: its ranks learn it then, if not before from the node itself.
-            for node, known in self._nodes.items():
+            for node, known in self._branches.nodes.items():
                 if part := tunnel.ranks & known:
                     self.server.send(node, close.with_ranks(part))
 
@@ -204,28 +188,17 @@ class Controller:
             self._notes.append(text)
             # "2: it has not joined: ..." is the answer to whoever asks rank 2.
             self._absent |= {rank: text.removeprefix(f"{message.ranks}: ") for rank in message.ranks}
-        elif message.type == "px_state":
-            self._learn(message)
+        elif message.type == "px_state" and self._branches.learn(message):
+            self._finish_later()
         self._tunnels.said(message)
         self._up.add(message)
 
     def _ranks(self, node: Peer, message: Message) -> None:
-        self._nodes[node] = self._nodes.get(node, RankSet()) | message.ranks
-        self._reach |= message.ranks
         for description in message.data()["ranks"]:
             self._descriptions[description["rank"]] = description
-        self._pending.alive |= message.ranks
-        self.states = self.states.updated(message.ranks, RankState())
+        self._branches.announce(node, message.ranks)
         self._tell_attendance({node: message.ranks})
         self._tell_breakpoints(node, message.ranks)
-
-    def _learn(self, message: Message) -> None:
-        state = RankState.from_content(message.data())
-        before = self.states
-        self.states = self.states.updated(message.ranks & before.ranks, state)
-        if not state.is_alive:
-            self._pending.gone(message.ranks)
-            self._finish_later()
 
     def _to_clients(self, message: Message) -> None:
         """Hand a folded message to the client that it is for, or to all."""
@@ -255,32 +228,16 @@ class Controller:
         """Send a request to each node for its ranks; what comes in first goes down first, to all (P1)."""
         if self.history is not None:
             self.history.asked(message)
-        self._pending.begin(message, message.ranks)
-        wanted = message.ranks & self._reach
-        if message.type != "px_log_request":  # of a rank that has died its node has the log
-            wanted &= self._pending.alive
-        left = message.ranks - wanted
-        for node, ranks in self._nodes.items():
-            part = wanted & ranks
-            # The very object of the node, where it can be: it knows its form on the wire.
-            part = ranks if part == ranks else part
-            if part and not self.server.send(node, message if part == message.ranks else message.with_ranks(part)):
-                left |= part
-        self._say_missing(message, left)
+        self._say_absent(message, self._branches.hand_down(message))
 
-    def _say_missing(self, message: Message, left: RankSet) -> None:
-        for part, state in list(self.states.among(left)):
-            self._missing(message, part, state.why or f"it is {state.liveness}", str(state.liveness))
-            left -= part
+    def _say_absent(self, message: Message, left: RankSet) -> None:
         late = left & RankSet.span(0, self.launch.size)
         for rank in late:
-            self._missing(message, RankSet.of(rank), self._absent.get(rank, _ABSENT), "unknown")
-        if left - late:
-            self._missing(message, left - late, "there is no such rank in this cluster", "unknown")
+            self._branches.say_missing(message, RankSet.of(rank), self._absent.get(rank, _ABSENT), "unknown")
+        self._branches.say_missing(message, left - late, NO_SUCH_RANK, "unknown")
 
-    def _missing(self, request: Message, ranks: RankSet, why: str, state: str) -> None:
-        content = {"why": why, "state": state}
-        self._up.add(self._own("px_missing", content, ranks, parent=request.id, origin=request.header.origin))
+    def _send_to_node(self, node: Peer, message: Message) -> bool:
+        return self.server.send(node, message)
 
     def _status(self, client: Peer, message: Message) -> None:
         content = self.snapshot() | {"descriptions": [self._descriptions[rank] for rank in sorted(self._descriptions)]}
@@ -303,7 +260,7 @@ class Controller:
         for clients, name in ((self._staying, "stay"), (self._watching, "watch"), (self._holding, "hold")):
             if name in content:
                 (clients.add if content[name] else clients.discard)(client.id)
-        self._tell_attendance(self._nodes)
+        self._tell_attendance(self._branches.nodes)
         self._reply(client, message, "px_attend_reply", {"status": "ok"})
 
     def _pace(self, client: Peer, message: Message) -> None:
@@ -312,7 +269,7 @@ class Controller:
         if held is not None:
             self._paces[client.id] = rate = max(1.0, float(message.data()["rate"]))
             held[1].set_paces({"": rate, client.id: rate})
-            self._tell_attendance(self._nodes)
+            self._tell_attendance(self._branches.nodes)
 
     def _tell_attendance(self, nodes: Mapping[Peer, RankSet]) -> None:
         """Tell engines whether anybody listens, could resume what has paused, and waits for ends and failures.
@@ -347,23 +304,18 @@ class Controller:
     def _stop(self, client: Peer, message: Message) -> None:
         self._stopping = "stopped"
         self._reply(client, message, "px_stop_reply", {"status": "ok"})
-        for node in self._nodes:
-            self.server.send(node, message.with_ranks(self._nodes[node]))
+        for node in self._branches.nodes:
+            self.server.send(node, message.with_ranks(self._branches.nodes[node]))
         self._maybe_finish()
 
     def _restart(self, client: Peer, message: Message) -> None:
         """Tell the nodes, whatever their ranks are: a world of which nobody lives is started anew like another."""
-        self._pending.begin(message, message.ranks)
-        left = message.ranks
-        for node, ranks in self._nodes.items():
-            if ranks and self.server.send(node, message.with_ranks(ranks)):
-                left -= ranks
-        self._say_missing(message, left)
+        self._say_absent(message, self._branches.hand_to_all(message))
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
     def _maybe_finish(self) -> None:
-        if self._stopping and not self._nodes and not self.finished.done():
+        if self._stopping and not self._branches.nodes and not self.finished.done():
             self._up.flush()
             self.finished.set_result(self._stopping)
 
@@ -375,8 +327,8 @@ class Controller:
         if self._clients or self._stopping or not len(self.states) or self.states.alive():
             return
         self._stopping = "ended"
-        for node in self._nodes:
-            self.server.send(node, self._message("px_stop_request", {"grace": 0.0}, self._nodes[node]))
+        for node in self._branches.nodes:
+            self.server.send(node, self._message("px_stop_request", {"grace": 0.0}, self._branches.nodes[node]))
         self._maybe_finish()
 
     async def say_goodbye(self, deadline: float) -> None:

@@ -14,7 +14,6 @@ from pxshell.cluster.controller import processes_of
 from pxshell.cluster.info import list_clusters
 from pxshell.errors import ConnectionFileError, LaunchError, RemoteError, UsageError
 from pxshell.protocol.message import Message
-from pxshell.ranks import RankSet
 from pxshell.rendezvous import connection
 from pxshell.rendezvous.processes import is_running
 from pxshell.testing.waiting import wait_until
@@ -198,4 +197,3 @@ def test_large_values_travel_in_shared_memory_and_are_each_ranks_own():
         read = client._with_shared(Message.make("px_pull_reply", "x", gone, buffers=[b""]))
         assert read.data()["ename"] == "FileNotFoundError"
     assert not memory.exists()
-from pxshell.ranks import RankSet
