@@ -27,3 +27,21 @@ def test_a_short_run_measures_every_part(tmp_path):
     for figure in content["figures"]:
         assert isinstance(figure["ours"], float | int)
         assert f"| {figure['name']} " in run.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_short_run_of_simulated_ranks_measures_every_layout(tmp_path):
+    """P3, P4: each layout answers folded, and the death of a node in mid-cell is accounted for."""
+    found, drawn = tmp_path / "figures.json", tmp_path / "growth.svg"
+    command = [sys.executable, str(ROOT / "benchmarks" / "scale.py"), "--short"]
+    command += ["--json", str(found), "--svg", str(drawn)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=250)
+    assert run.returncode == 0, run.stderr
+    points = json.loads(found.read_text(encoding="utf-8"))
+    assert {point["layout"] for point in points} == {"f2x4", "f2x8", "8x16", "2/8x16"}
+    notes = {(point["layout"], point["work"]): point["note"] for point in points}
+    assert notes["8x16", "cell, equal but on 3"] == notes["2/8x16", "cell, equal but on 3"] == "4 lines shown"
+    assert notes["8x16", "cell, all different"] == "9 lines shown"
+    assert notes["8x16", "death of nodes"].startswith("16 ranks lost")
+    assert "null round trip: ranks^" in drawn.read_text(encoding="utf-8")
