@@ -27,7 +27,7 @@ class LocalLauncher(Launcher):
         """One command for each rank."""
         argv = spec.program.engine_argv(hold=spec.hold)
         forks = not spec.program.target
-        return [Command(argv, _env_of_rank(spec, rank), str(rank), forks) for rank in range(spec.size)]
+        return [Command(argv, _env_of_rank(spec, rank), str(rank), forks=forks) for rank in range(spec.size)]
 
 
 def reserve_port() -> int:
