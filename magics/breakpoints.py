@@ -33,7 +33,7 @@ def _break(holder: Holder, text: str) -> None:
     options, place = _options(before)
     if not place:
         raise UsageError(
-            "where? %pxdebug break FILE:LINE, or FUNCTION  [-t RANKS] [--once] [--hits N] [if EXPR]; or --on-raise TYPE"
+            "where? %pxdebug break FILE:LINE, LINE of the file where it stands, or FUNCTION  [-t RANKS] [--once] [--hits N] [if EXPR]; or --on-raise TYPE"
         )
     ranks = holder.session.ranks(options["targets"]) if "targets" in options else None
     holder.session.debugger.add_breakpoint(
@@ -56,6 +56,8 @@ def _options(text: str) -> tuple[dict[str, Any], str]:
 
 
 def _place(text: str) -> dict[str, Any]:
+    if text.isdecimal():
+        return {"line": int(text)}
     if match := _LINE.match(text):
         return {"file": match["file"], "line": int(match["line"])}
     if _FUNCTION.match(text) and not text.endswith(".py"):
@@ -84,5 +86,15 @@ def _breaks(holder: Holder, text: str) -> None:
     holder.session.debugger.breakpoints()
 
 
-BREAKPOINTS: dict[str, Verb] = {"break": _break, "watch": _watch, "clear": _clear, "breaks": _breaks}
+def _break_once(holder: Holder, text: str) -> None:
+    _break(holder, f"--once {text}")
+
+
+BREAKPOINTS: dict[str, Verb] = {
+    "break": _break,
+    "tbreak": _break_once,
+    "watch": _watch,
+    "clear": _clear,
+    "breaks": _breaks,
+}
 """Verb to what it does."""

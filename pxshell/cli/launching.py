@@ -16,7 +16,7 @@ from pxshell.version import __version__
 if TYPE_CHECKING:
     from pxshell.cluster import Cluster
 
-__all__ = ["add_launch_options", "banner", "launched", "wants_start"]
+__all__ = ["add_interruptible", "add_launch_options", "banner", "environment_of", "launched", "wants_start"]
 
 _LAUNCH_OPTIONS = ("ranks", "mpi", "launcher", "launch_args", "new_name", "mesh")
 
@@ -35,6 +35,18 @@ def add_launch_options(parser: argparse.ArgumentParser, *, name: bool = True) ->
     group.add_argument("--deadline", type=seconds, default=60.0, metavar="S", help="until all ranks are there; 60 s")
     if name:
         group.add_argument("--name", dest="new_name", metavar="NAME", help="name of the new cluster")
+
+
+def add_interruptible(parser: argparse.ArgumentParser) -> None:
+    """Add the option of a script whose waiting calls of MPI can be left."""
+    parser.add_argument(
+        "--interruptible", action="store_true", help="calls of MPI that wait can be paused and given up (mpi4py)"
+    )
+
+
+def environment_of(args: argparse.Namespace) -> dict[str, str]:
+    """Return the variables of the ranks that the options are for."""
+    return {"PXSHELL_INTERRUPTIBLE": "1"} if args.interruptible else {}
 
 
 def wants_start(args: argparse.Namespace) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pxshell.cli.exits import EXIT_INTERRUPTED
 from pxshell.cli.face import open_face, run_cells
 from pxshell.cli.following import follow
-from pxshell.cli.launching import add_launch_options, banner, launched
+from pxshell.cli.launching import add_interruptible, add_launch_options, banner, environment_of, launched
 from pxshell.cli.parsing import add_cell_options
 from pxshell.errors import UsageError
 
@@ -28,16 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_launch_options(parser)
     add_cell_options(parser)
     parser.add_argument("--wait", action="store_true", help="with -c: stay until the script has ended; its exit status")
-    parser.add_argument(
-        "--interruptible", action="store_true", help="calls of MPI that wait can be paused and given up (mpi4py)"
-    )
+    add_interruptible(parser)
     parser.add_argument("--no-shell", action="store_true", help="output only; Ctrl-C ends the job, as with mpiexec")
 
 
 def execute(args: argparse.Namespace) -> int:
     """Start the script with a front end on it."""
     _check(args)
-    cluster, _ = launched(args, hold=True, env={"PXSHELL_INTERRUPTIBLE": "1"} if args.interruptible else {})
+    cluster, _ = launched(args, hold=True, env=environment_of(args))
     if args.no_shell:
         return _batch(cluster, as_json=args.json)
     if not args.cells:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from pxshell.cli.launching import add_launch_options, launched
+from pxshell.cli.launching import add_interruptible, add_launch_options, environment_of, launched
 from pxshell.cli.parsing import add_json_option, add_name
 from pxshell.cli.words import json_line, ranks_folded, ranks_in_words
 
@@ -16,14 +16,16 @@ takes_program = True
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     add_name(parser, "name of the new cluster; made up by default")
+    parser.usage = "%(prog)s [NAME] -n N [--mpi] [options] [-- SCRIPT ARGS]"
     add_launch_options(parser, name=False)
+    add_interruptible(parser)
     add_json_option(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
     """Start, say how to come back, and leave."""
     args.new_name = args.name
-    cluster, took = launched(args)
+    cluster, took = launched(args, env=environment_of(args))
     try:
         launch = cluster.launch
         ranks = ranks_in_words(cluster.size, launch.get("launcher", ""), launch.get("mpi", ""))

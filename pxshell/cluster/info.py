@@ -76,7 +76,7 @@ def _only(usable: list[ClusterInfo]) -> ClusterInfo:
         raise NoClusterError
     if len(usable) > 1:
         names = ", ".join(info.name for info in usable)
-        raise UsageError(f"there are {len(usable)} clusters: {names}; say which: pxshell attach {usable[0].name}")
+        raise UsageError(f"there are {len(usable)} clusters: {names}; name one of them, as in {usable[0].name}")
     return usable[0]
 
 

@@ -52,6 +52,8 @@ class Controller:
         self.launch = launch
         self.directory = directory
         self.finished: asyncio.Future[str] = loop.create_future()
+        #: Whether our child that is a node runs; where there is none, nobody can tell.
+        self.node_runs = False
         self.started = time.time()
         self._pending = PendingReplies()
         self._up = Upward(loop, self._pending, self._to_clients)
@@ -128,6 +130,11 @@ class Controller:
             self._maybe_finish()
             return
         self._branches.lose(ranks, f"its node is gone: {why}")
+        self._finish_later()
+
+    def node_ended(self) -> None:
+        """Our child that was a node has ended: the ranks that were lost with it do not come back."""
+        self.node_runs = False
         self._finish_later()
 
     def node_died(self, pid: int, why: str) -> None:
@@ -326,6 +333,8 @@ class Controller:
     def _finish_if_over(self) -> None:
         if self._clients or self._stopping or not len(self.states) or self.states.alive():
             return
+        if self.node_runs and self.states.where("lost"):
+            return  # a node that only stands still: without us nobody could reach its ranks, nor stop them
         self._stopping = "ended"
         for node in self._branches.nodes:
             self.server.send(node, self._message("px_stop_request", {"grace": 0.0}, self._branches.nodes[node]))

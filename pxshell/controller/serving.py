@@ -43,6 +43,7 @@ async def serve(directory: Path, node: subprocess.Popen[bytes]) -> None:
         settings=transport_settings(size_limits()),
     )
     controller.history = History(loop, directory / "history.sqlite")
+    controller.node_runs = True
     ended = asyncio.create_task(_watch(node, controller))
     write_private(directory / "controller.ready", json.dumps({"pid": os.getpid()}).encode())
     await controller.finished
@@ -55,6 +56,7 @@ async def serve(directory: Path, node: subprocess.Popen[bytes]) -> None:
 
 async def _watch(node: subprocess.Popen[bytes], controller: Controller) -> None:
     status = await asyncio.to_thread(node.wait)
+    controller.node_ended()
     if status:
         how = f"signal {-status}" if status < 0 else f"status {status}"
         controller.loop.call_later(_LAST_WORDS_OF_NODE, controller.node_died, node.pid, f"it ended with {how}")

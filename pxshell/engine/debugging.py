@@ -10,7 +10,7 @@ from typing import Any
 from pxshell.engine.break_tracing import TracedBreakpoints
 from pxshell.engine.breakpoints import Breakpoint, BreakTable
 from pxshell.engine.frame_stack import FrameStack
-from pxshell.engine.frames import Place
+from pxshell.engine.frames import Place, is_own_code
 from pxshell.engine.outbox import Request
 from pxshell.engine.pausing import Pauser
 from pxshell.engine.sources import source_line, source_lines
@@ -54,6 +54,9 @@ class Debugging:
 
     def _running(self, full: bool) -> tuple[list[Frame], int]:
         entries = list(stack_of(running_frame(self._pauser.main_ident), full=full))
+        if not full:
+            while entries and is_own_code(entries[-1].file):  # the idle loop
+                entries.pop()
         return entries, max((i for i, one in enumerate(entries) if one.is_user), default=len(entries) - 1)
 
     def source(self, message: Message, request: Request) -> dict[str, Any]:

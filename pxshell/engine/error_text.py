@@ -9,5 +9,5 @@ def text_of(value: BaseException) -> str:
     """Return an exception's text, whatever its class makes of that."""
     try:
         return str(value)
-    except Exception as error:  # noqa: BLE001 - a user's own __str__ may raise anything
+    except BaseException as error:  # noqa: BLE001 - a user's own __str__ may raise anything, SystemExit too
         return f"<its text raised {type(error).__name__}>"

@@ -170,7 +170,7 @@ def find(
     if not alive:
         raise NoClusterError
     if len(alive) > 1:
-        raise UsageError(f"there are {len(alive)} clusters, {', '.join(alive)}; say which: --cluster {alive[0]}")
+        raise UsageError(f"there are {len(alive)} clusters, {', '.join(alive)}; name one of them, as in {alive[0]!r}")
     return read_connection(connection_path(alive[0], role))
 
 

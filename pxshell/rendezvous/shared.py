@@ -7,6 +7,7 @@ it changes, and nothing of the rest. What a process leaves there goes with its n
 
 from __future__ import annotations
 
+import logging
 import mmap
 import os
 import re
@@ -21,6 +22,8 @@ from pxshell.rendezvous.processes import is_running, start_time
 
 __all__ = ["SHARED_FROM", "References", "SharedMemory", "begin_sharing", "shared_of", "sweep"]
 
+_log = logging.getLogger(__name__)
+
 Buffer = bytes | bytearray | memoryview
 References = Mapping[str, Sequence[object]]
 
@@ -29,31 +32,36 @@ SHARED_FROM = 1 << 20
 _MEMORY = Path("/dev/shm")  # noqa: S108 - what is made there is checked
 _LINK = "shared"
 _NAME = re.compile("[0-9a-f]{32}")
+_OWNER = re.compile(r"(\d+)-(\d+(?:\.\d+)?)")
 
 
 def begin_sharing(cluster: Path, memory: Path = _MEMORY) -> SharedMemory | None:
-    """Make the directory of a node that begins, and remove those of nodes that are gone; None where there is none."""
-    if not memory.is_dir():
-        return None
+    """Make the directory of a node that begins, and remove those of nodes that are gone.
+
+    Returns:
+        None where there is none to be had, because there is no memory to share, it is read-only or full, or somebody
+        else has taken our name there: then buffers are sent.
+    """
     base = memory / f"pxshell-{os.geteuid()}"
-    base.mkdir(mode=0o700, exist_ok=True)
-    try:
-        check_private_directory(base)
-    except PxshellError:
-        return None  # somebody else has taken the name: buffers are sent
-    sweep(base)
     own = base / f"{os.getpid()}-{start_time(os.getpid())}"
-    own.mkdir(mode=0o700)
-    (cluster / _LINK).unlink(missing_ok=True)
-    (cluster / _LINK).symlink_to(own)
+    try:
+        base.mkdir(mode=0o700, exist_ok=True)
+        check_private_directory(base)
+        sweep(base)
+        own.mkdir(mode=0o700)
+        (cluster / _LINK).unlink(missing_ok=True)
+        (cluster / _LINK).symlink_to(own)
+    except (OSError, PxshellError) as error:
+        _log.info("no shared memory, values are sent: %s", error)
+        return None
     return SharedMemory(own)
 
 
 def sweep(base: Path) -> None:
     """Remove what nodes that are gone have left."""
     for path in base.iterdir():
-        pid, _, begun = path.name.partition("-")
-        if not is_running(int(pid), float(begun)):
+        found = _OWNER.fullmatch(path.name)
+        if found is not None and not is_running(int(found[1]), float(found[2])):
             shutil.rmtree(path, ignore_errors=True)
 
 

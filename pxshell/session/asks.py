@@ -43,8 +43,11 @@ class Asks:
         content = message.data()
         self._desk.progress(None)
         prompt = f"[{message.ranks}] {clean(str(content.get('prompt', '')))}"
+        self._desk.is_asking = True
         try:
             text = self._desk.display.ask(prompt, password=bool(content.get("password")))
         except EOFError:
             text = _END_OF_FILE
+        finally:
+            self._desk.is_asking = False
         self._desk.client.tell("input_reply", {"value": text}, message.ranks)

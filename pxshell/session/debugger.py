@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pxshell.errors import UsageError
 from pxshell.ranks import RankSet
 from pxshell.session.breakpoints import Breakpoints
 from pxshell.session.desk import Desk
@@ -93,7 +94,7 @@ class Debugger:
         """Set a breakpoint at a line of a file, or at the beginning of a function; returns its number.
 
         Args:
-            file: A file, or the end of its path.
+            file: A file, or the end of its path; with a line alone, the one in which the first of the ranks stands.
             line: If nothing runs there, the next one that does.
             function: A function instead: `step`, `Solver.step`, `pkg.mod.step`.
             condition: An expression, which sees the frame and `rank`.
@@ -101,8 +102,16 @@ class Debugger:
             hits: It stops from this time on.
             ranks: Where; of them also those that start later.
         """
+        if line and not file:
+            file = self._file_here(self._ranks(ranks))
         spec = {"file": file, "line": line, "function": function, "condition": condition, "once": once, "hits": hits}
         return self._breakpoints.add(spec, self._ranks(ranks))
+
+    def _file_here(self, ranks: RankSet) -> str:
+        for _, state in self._desk.client.states.among(ranks):
+            if state.is_alive and state.file:
+                return state.file
+        raise UsageError(f"a line of which file? {ranks} stand nowhere: %pxdebug break FILE:LINE")
 
     def watch(self, expression: str, ranks: RankSet | None = None) -> int:
         """Stop a rank after the line that makes an expression true; returns the number of the watch."""

@@ -44,6 +44,8 @@ class Desk:
         self.cells: OrderedDict[str, tuple[str, RankSet]] = OrderedDict()
         #: Pauses whose coming the face's thread waits for and will tell itself.
         self.awaited: set[str] = set()
+        #: Whether the user is asked what a rank asks with `input()`: ranks that wait for that do not hang.
+        self.is_asking = False
         self._lock = threading.RLock()
 
     @property

@@ -51,7 +51,7 @@ def place_cell(
     groups = list(states.among(targets))
     gone = _ranks_that(groups, _is_gone)
     if gone:
-        return Placement(why=_gone_text(gone, groups), ranks=gone)
+        return Placement(why=_gone_text(gone, groups, states), ranks=gone)
     if peek:
         return _peek(code, targets)
     return (
@@ -130,9 +130,10 @@ def _shown(code: str) -> str:
     return shown if is_single_expression(shown) and len(shown) <= _LONGEST_HINT and "\n" not in shown else "EXPR"
 
 
-def _gone_text(gone: RankSet, groups: list[tuple[RankSet, RankState]]) -> str:
+def _gone_text(gone: RankSet, groups: list[tuple[RankSet, RankState]], states: StateTable) -> str:
     told = [f"{ranks & gone} {_end_text(state)}" for ranks, state in groups if ranks & gone]
-    return f"{'; '.join(told)}.  On the others: %pxfocus -{gone}   Start all anew: %pxrestart"
+    others = f"On the others: %pxfocus -{gone}   " if states.alive() - gone else ""
+    return f"{'; '.join(told)}.  {others}Start all anew: %pxrestart"
 
 
 def _end_text(state: RankState) -> str:

@@ -77,7 +77,7 @@ class Watchdog:
     def look(self) -> None:
         """Take what the last question brought, speak when it is time to, and ask again."""
         limit = self._desk.config.watchdog
-        busy = self._busy() if limit > 0 else EMPTY
+        busy = self._busy() if limit > 0 and not self._desk.is_asking else EMPTY
         if not busy:
             self._forget()
             return

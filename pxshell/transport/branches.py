@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from pxshell.protocol.digest import with_digest
 from pxshell.protocol.message import Message
 from pxshell.protocol.pending import PendingReplies
-from pxshell.protocol.state import Liveness, RankState, StateTable
+from pxshell.protocol.state import Activity, Liveness, RankState, StateTable
 from pxshell.ranks import RankSet
 from pxshell.transport.base import Peer
 from pxshell.transport.upward import Upward
@@ -131,7 +131,7 @@ class Branches:
 
     def _say_known(self, message: Message, left: RankSet) -> RankSet:
         for part, state in list(self.states.among(left)):
-            self.say_missing(message, part, state.why or f"it is {state.liveness}", str(state.liveness))
+            self.say_missing(message, part, state.why or _why_silent(state), str(state.liveness))
             left -= part
         return left
 
@@ -143,3 +143,7 @@ class Branches:
 
     def _say(self, kind: str, content: dict[str, Any], ranks: RankSet, **fields: Any) -> None:
         self._up.add(with_digest(self._make(kind, content, ranks, **fields)))
+
+
+def _why_silent(state: RankState) -> str:
+    return "it has ended" if state.activity is Activity.ENDED else f"it is {state.liveness}"

@@ -38,7 +38,7 @@ def test_of_several_one_must_be_named(on_disk):
     """P10: with their names and the command."""
     on_disk("a-1")
     on_disk("b-1")
-    with pytest.raises(UsageError, match="there are 2 clusters: a-1, b-1; say which: pxshell attach a-1"):
+    with pytest.raises(UsageError, match="there are 2 clusters: a-1, b-1; name one of them, as in a-1"):
         choose()
     assert choose("b-1").name == "b-1"
 

@@ -231,6 +231,22 @@ def test_the_death_of_a_node_is_known_though_its_link_would_wait() -> None:
     run(check)
 
 
+def test_a_cluster_does_not_end_while_its_lost_node_still_runs() -> None:
+    """P8: a node that is frozen loses its ranks to us, not to life: the cluster stays, to be reached and stopped."""
+
+    def check(world: World) -> None:
+        node = world.node(0, 1)
+        world.controller.node_runs = True
+        world.controller.peer_left(node, "it does not answer")
+        world.controller._finish_if_over()
+        assert not world.controller.finished.done()
+        world.controller.node_ended()
+        world.controller._finish_if_over()
+        assert world.controller.finished.done()
+
+    run(check)
+
+
 def attendance(clients: int, *, watching: int = 0, stay: bool = False, hold: bool = False) -> dict[str, object]:
     return {"clients": clients, "watching": watching, "stay": stay, "hold": hold, "paces": {}}
 

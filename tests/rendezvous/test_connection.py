@@ -148,7 +148,7 @@ def test_several_clusters_must_be_told_apart() -> None:
     """P10: nothing is guessed."""
     write("a1")
     write("a2")
-    with pytest.raises(UsageError, match="2 clusters, a1, a2; say which"):
+    with pytest.raises(UsageError, match="2 clusters, a1, a2; name one of them, as in 'a1'"):
         connection.find()
 
 

@@ -119,3 +119,23 @@ def test_there_may_be_no_shared_memory(cluster: Path, tmp_path: Path) -> None:
     (taken / f"pxshell-{os.geteuid()}").mkdir(mode=0o755)
     assert begin_sharing(cluster, taken) is None
     assert shared_of(cluster) is None
+
+
+@pytest.mark.parametrize("taken", ["file", "dangling link", "stray"])
+def test_whoever_takes_the_name_only_keeps_values_from_being_shared(cluster: Path, memory: Path, taken: str) -> None:
+    """P9, P8: another user who was first costs speed, not the cluster; a stray file costs nothing."""
+    name = memory / f"pxshell-{os.geteuid()}"
+    if taken == "file":
+        name.touch()
+    elif taken == "dangling link":
+        name.symlink_to(memory / "nowhere")
+    else:
+        name.mkdir(mode=0o700)
+        (name / "core").touch()
+    found = begin_sharing(cluster, memory)
+    assert (found is not None) == (taken == "stray")
+
+
+def test_memory_that_is_not_there_or_cannot_be_written_is_not_shared(cluster: Path, tmp_path: Path) -> None:
+    """A container's /dev/shm may be read-only."""
+    assert begin_sharing(cluster, tmp_path / "nowhere") is None

@@ -136,6 +136,17 @@ def test_a_stale_step_is_told_for_its_ranks(paused):
     )  # fmt: skip
 
 
+def test_a_line_alone_means_the_file_in_which_the_ranks_stand(paused):
+    """As in pdb; where nobody stands it is refused (P10)."""
+    paused.client.on("px_break_request", lambda asked: [Said("px_break_reply", {"status": "ok"})])
+    paused.session.debugger.add_breakpoint(line=43)
+    asked = paused.client.asked_for("px_break_request")[0]
+    assert (asked.content["file"], asked.content["line"]) == (FILE, 43)
+    paused.client.set_state("0-3", activity="busy", cell="run")
+    with pytest.raises(UsageError, match="a line of which file"):
+        paused.session.debugger.add_breakpoint(line=43)
+
+
 def test_a_failed_rank_is_not_stepped_for_that_would_let_its_exception_go_on(paused):
     """P10: refused for all, with both ways on."""
     stand(paused.client, "3", "failure-1", 91, activity="failed", why="ValueError: no mass")

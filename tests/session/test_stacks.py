@@ -306,6 +306,15 @@ class Dog:
 SAID = "0-2 in Allreduce, hang.py:12; 3 in Recv from 1, hang.py:20.  See: %pxdebug stacks"
 
 
+def test_the_watchdog_is_silent_while_the_user_is_asked_what_a_rank_asks():
+    """They wait for an answer at the prompt of `input()` or ipdb."""
+    dog = Dog()
+    dog.look(2, moving=range(4))
+    dog.desk.is_asking = True
+    dog.look(30)
+    assert dog.said() == []
+
+
 def test_the_watchdog_speaks_once_when_no_rank_has_moved():
     dog = Dog()
     dog.look(2, moving=range(4))
