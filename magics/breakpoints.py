@@ -16,6 +16,10 @@ __all__ = ["BREAKPOINTS"]
 
 Verb = Callable[[Holder, str], None]
 
+_USAGE = (
+    "where? %pxdebug break FILE:LINE, LINE of the file where it stands, or FUNCTION  [-t RANKS] [--once] [--hits N] "
+    "[if EXPR]; or --on-raise TYPE"
+)
 _IF = re.compile(r"(?:^|\s)if(?:\s+|$)")
 _LINE = re.compile(r"(?P<file>.+):(?P<line>\d+)$")
 _FUNCTION = re.compile(r"[^\W\d][\w.<>]*$")
@@ -32,9 +36,7 @@ def _break(holder: Holder, text: str) -> None:
             raise UsageError("if what? %pxdebug break sim.py:88 if step > 100")
     options, place = _options(before)
     if not place:
-        raise UsageError(
-            "where? %pxdebug break FILE:LINE, LINE of the file where it stands, or FUNCTION  [-t RANKS] [--once] [--hits N] [if EXPR]; or --on-raise TYPE"
-        )
+        raise UsageError(_USAGE)
     ranks = holder.session.ranks(options["targets"]) if "targets" in options else None
     holder.session.debugger.add_breakpoint(
         **_place(place),
