@@ -14,6 +14,7 @@ from pxshell.node.engines import EngineRecord, Engines
 from pxshell.node.forks import ForkedProcess
 from pxshell.node.lastlook import LastLook
 from pxshell.node.launch import Launch, LaunchFile, StartedProcess
+from pxshell.node.leavings import Leavings
 from pxshell.node.outside import OutsideStacks
 from pxshell.node.sent import SentSignals
 from pxshell.node.warm import WarmProcess
@@ -68,6 +69,7 @@ class Node:
         #: For ranks that do not say where they stand.
         self.outside = OutsideStacks(self)
         self.last_look = LastLook(self)
+        self._leavings = Leavings()
         #: Who has come and has not been announced yet.
         self._newcomers: list[EngineRecord] = []
         self.finished: asyncio.Future[None] = loop.create_future()
@@ -102,6 +104,7 @@ class Node:
     def stop(self, message: Message, grace: float) -> None:
         """End all ranks that we started, and then the node."""
         self._stopping = True
+        self._note_leavings()
         for record in self.engines:
             if record.peer is not None and self.is_owner:
                 self.server.send(record.peer, message)
@@ -115,8 +118,13 @@ class Node:
     def restart(self) -> None:
         """End all ranks at once and start them again, with the same numbers and the next epoch."""
         self._restarting = True
+        self._note_leavings()
         self.kill(signal.SIGKILL)
         self.maybe_finish()
+
+    def _note_leavings(self) -> None:
+        if self.is_owner:
+            self._leavings.note(record.pid for record in self.engines if record.is_alive)
 
     def kill(self, number: int) -> None:
         """Signal every process that we started and that is to end."""
@@ -131,6 +139,8 @@ class Node:
         """End, or start anew, once nothing of the present launch is left."""
         if self.is_owner and (self.launch.processes or self.engines.alive()):
             return
+        if self.is_ending:
+            self._leavings.remove()
         if self._restarting:
             self._restarting = False
             self.launch.epoch += 1

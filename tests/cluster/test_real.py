@@ -13,6 +13,7 @@ from pxshell import Client, Cluster
 from pxshell.cluster.controller import processes_of
 from pxshell.cluster.info import list_clusters
 from pxshell.errors import ConnectionFileError, LaunchError, RemoteError, UsageError
+from pxshell.node.leavings import segments_of
 from pxshell.protocol.message import Message
 from pxshell.rendezvous import connection
 from pxshell.rendezvous.processes import is_running
@@ -197,3 +198,19 @@ def test_large_values_travel_in_shared_memory_and_are_each_ranks_own():
         read = client._with_shared(Message.make("px_pull_reply", "x", gone, buffers=[b""]))
         assert read.data()["ename"] == "FileNotFoundError"
     assert not memory.exists()
+
+
+@pytest.mark.mpi
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no memory that files lie in")
+def test_a_stopped_program_of_mpi_leaves_no_shared_memory(tmp_path):
+    """P8: its ranks are ended in the middle, before MPI_Finalize could remove it."""
+    (tmp_path / "sim.py").write_text(
+        "from mpi4py import MPI\nimport time\nMPI.COMM_WORLD.Barrier()\nprint('on', flush=True)\ntime.sleep(100)\n"
+    )
+    with Cluster.start(2, launcher="mpi", script=["sim.py"], cwd=tmp_path) as cluster:
+        client = cluster.client()
+        pids = [one["pid"] for one in client.ask("px_status_request", {})["descriptions"]]
+        wait_until(lambda: all(segments_of(pid) for pid in pids), 30, "the ranks share memory")
+        segments = set().union(*map(segments_of, pids))
+        cluster.stop(0.0)
+    assert not [path for path in segments if path.exists()]
