@@ -62,6 +62,24 @@ while attempt == 0:
 """
 
 
+#: Rank 0 is in a collective, rank 1 waits for a message that nobody sends.
+HANG = """
+import torch, torch.distributed as dist
+
+def total(part):
+    dist.all_reduce(part)
+    return part
+
+def fetch():
+    box = torch.zeros(2)
+    dist.recv(box, src=0)
+    return box
+
+dist.init_process_group("gloo")
+total(torch.ones(2)) if dist.get_rank() == 0 else fetch()
+"""
+
+
 class Silent:
     """A display that shows nothing."""
 
@@ -134,6 +152,28 @@ def test_the_line_of_the_readme_is_reached_paused_and_resumed(tmp_path):
     assert len(undisturbed) == 2
     assert checksums(out) == undisturbed
     wait_until(lambda: not list_clusters(), LIMIT_S, "node and controller have followed their ranks")
+
+
+@pytest.mark.leaves_files
+def test_the_stacks_of_a_hung_job_say_in_which_call_of_torch_each_rank_waits(tmp_path):
+    """P6: although both wait in C, below torch's own Python."""
+    with torchrun(tmp_path, HANG, *readme_line("torchrun")):
+        wait_joined()
+        cluster = Cluster.attach("train-1")
+        with cluster, Session(cluster.client(), Silent()) as session:
+
+            def waits():
+                return {str(one.ranks): one.end.text for one in session.stacks().stacks()}
+
+            def are_waiting():
+                return all("torch.distributed" in text for text in waits().values())
+
+            wait_until(are_waiting, LIMIT_S, lambda: f"both wait: {waits()}")
+            found = waits()
+    assert {rank: text.removeprefix("in torch.distributed ") for rank, text in found.items()} == {
+        "0": "all_reduce",
+        "1": "recv from 0",
+    }
 
 
 def test_the_ranks_that_torchrun_starts_anew_are_a_world_of_their_own(tmp_path):
