@@ -15,19 +15,22 @@ __all__ = ["draw"]
 _DPI = 100
 _MAX_LEGEND = 12
 _MAX_BARS = 64
+#: From the least to the greatest number; matplotlib puts margins on both sides, in double precision.
+_WIDEST = 1e300
 
 
 def draw(plot: Plot, format: str = "png") -> bytes:  # noqa: A002 - matplotlib's word
     """Return a plot as a file of an image: `png`, `svg` or `pdf`.
 
     Raises:
-        UsageError: matplotlib is not installed here.
+        UsageError: matplotlib is not installed here, or its axes cannot hold the numbers.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
         raise UsageError('a figure needs matplotlib here: pip install "pxshell[plot]"') from None
+    _check_range(plot)
     figure = Figure(figsize=(7.5, 4.5), dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)
     shape = plot.panels[0].picture.shape
@@ -41,6 +44,13 @@ def draw(plot: Plot, format: str = "png") -> bytes:  # noqa: A002 - matplotlib's
     file = io.BytesIO()
     figure.savefig(file, format=format)
     return file.getvalue()
+
+
+def _check_range(plot: Plot) -> None:
+    numbers = [x for panel in plot.panels for x in panel.picture.numbers]
+    low, high = min(numbers, default=0.0), max(numbers, default=0.0)
+    if high - low > _WIDEST:
+        raise UsageError(f"numbers from {low:.4g} to {high:.4g} lie too far apart for a figure")
 
 
 def _numbers(figure: Any, panels: Sequence[Panel]) -> None:

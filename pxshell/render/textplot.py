@@ -61,7 +61,11 @@ class Scale:
         """Return the height of a number that is no NaN; infinities are at the ends, a constant in the middle."""
         if math.isinf(number):
             return 1.0 if number > 0 else 0.0
-        return (number - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        if not self.high > self.low:
+            return 0.5
+        if math.isinf(self.high - self.low):  # in halves the same, of numbers as large as these to the bit
+            return (number / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+        return (number - self.low) / (self.high - self.low)
 
 
 # Numbers.
@@ -234,7 +238,9 @@ def _share(items: Sequence[Item], number: int, count: int) -> Sequence[Item]:
 def _mean(rows: Sequence[Sequence[float]], length: int, number: int, count: int) -> float:
     cells = range(length)
     part = [row[cell] for row in rows for cell in _share(cells, number, count)]
-    return sum(part) / len(part)
+    total = sum(part)
+    # Of finite numbers it is finite, though their sum may not be.
+    return total / len(part) if math.isfinite(total) else sum(x / len(part) for x in part)
 
 
 def _drawn(field: Field, scale: Scale) -> list[Span]:

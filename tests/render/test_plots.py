@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pxshell.errors import UsageError
 from pxshell.ranks import RankSet
 from pxshell.render import Compared, Comparison, Panel, Plot, to_ansi, to_json, to_plain
 from pxshell.render.figures import draw
@@ -247,3 +248,24 @@ def sixel_of(text):
                     image[top + down, x : x + times] = colours[colour]
             x += times
     return image
+
+
+@given(st.lists(st.sampled_from([math.inf, -math.inf, math.nan, 1e308, -1e308, 5e-324, 0.0]), min_size=1, max_size=30))
+def test_numbers_at_the_ends_of_double_precision_are_drawn(values):
+    """P1: whatever the numbers are, the front end lives."""
+    row = np.array(values)
+    for one in (plot(*values), plot(row, row), plot(row.reshape(1, -1)), plot(np.tile(row, (40, 40)))):
+        assert to_plain(one, WORLD, 60)
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 2)])
+def test_numbers_too_far_apart_for_a_figure_are_refused_in_one_line(shape):
+    pytest.importorskip("matplotlib")
+    value = np.array([math.inf, -math.inf, 1e308, -1e308]).reshape(shape)
+    with pytest.raises(UsageError, match=r"^numbers from -1e\+308 to 1e\+308 lie too far apart for a figure$"):
+        draw(plot(value))
+
+
+def test_the_mean_of_large_numbers_is_not_infinite():
+    text = to_plain(plot(np.full((200, 200), 1e308)), WORLD, 60)
+    assert text.splitlines()[-1].startswith("1e+308 ") and text.splitlines()[-1].endswith(" 1e+308")
