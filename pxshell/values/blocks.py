@@ -6,6 +6,7 @@ import math
 
 # Not from hashlib, which loads OpenSSL into every rank.
 from _blake2 import blake2b
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,7 +62,7 @@ class _Sums:
         numpy = numpy_if_loaded()
         if numpy is None or not isinstance(row, numpy.ndarray):
             good = [x for x in row if x == x]  # noqa: PLR0124 - NaN
-            self._count(len(row), len(good), math.fsum(good) if all(map(math.isfinite, good)) else sum(good))
+            self._count(len(row), len(good), _sum(good))
             least_and_most = (min(good), max(good)) if good else ()
         else:
             with numpy.errstate(all="ignore"):
@@ -77,6 +78,13 @@ class _Sums:
         self.nan += all_of_them - good
         self.count += good
         self.total += total
+
+
+def _sum(row: Sequence[float]) -> float:
+    try:
+        return math.fsum(row)
+    except (OverflowError, ValueError):  # finite numbers with an infinite sum, infinities of both signs
+        return sum(row)
 
 
 def scan(numbers: Numbers) -> Scan:

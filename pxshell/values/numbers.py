@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from array import array
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-__all__ = ["Numbers", "numbers_in", "numpy_if_loaded", "plain_number"]
+__all__ = ["Numbers", "is_masked", "numbers_in", "numpy_if_loaded", "plain_number"]
 
 #: A list of so many numbers of one type is described as an array; a shorter one item by item.
 _LONG = 17
 _TYPECODES = {float: "d", int: "q"}
+#: Elements of an array that is read; more are views of few numbers, or take minutes.
+LARGEST = 2**32
 
 
 class Numbers(Protocol):
@@ -51,6 +54,8 @@ def numpy_if_loaded() -> Any:
 
 def plain_number(value: Any) -> Any:
     """Return a number of NumPy's or a tensor of no dimension as Python's own; all else as it is."""
+    if is_masked(value):
+        return value
     for module, name in (("numpy", "generic"), ("numpy", "ndarray"), ("torch", "Tensor")):
         kind = getattr(sys.modules.get(module), name, None)
         if kind is not None and isinstance(value, kind) and not value.ndim:
@@ -58,8 +63,18 @@ def plain_number(value: Any) -> Any:
     return value
 
 
+def is_masked(value: Any) -> bool:
+    """Tell whether a value is a masked array of NumPy's, of any number of dimensions."""
+    masked = getattr(sys.modules.get("numpy.ma"), "MaskedArray", None)
+    return masked is not None and isinstance(value, masked)
+
+
 def numbers_in(value: Any) -> Numbers | None:
-    """Return an array's numbers; None for what is no array, or one of Python objects or records."""
+    """Return an array's numbers; None for what is no array, or one of Python objects or records, or masked.
+
+    Raises:
+        ValueError: it has more than `LARGEST` elements.
+    """
     numpy = numpy_if_loaded()
     found = _as_ndarray(value, numpy) if numpy is not None else None
     if found is not None:
@@ -72,12 +87,20 @@ def numbers_in(value: Any) -> Numbers | None:
 def _as_ndarray(value: Any, numpy: Any) -> Any:
     """Return an ndarray, also of a torch tensor; None for what is neither. 0-dimensional ones are numbers."""
     if isinstance(value, numpy.ndarray):
-        return value if value.ndim else None
+        return _read(value, value.size) if value.ndim and not is_masked(value) else None
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(value, torch.Tensor) or not value.ndim:
         return None
-    plain = value.detach().cpu()
+    plain = _read(value, math.prod(value.shape)).detach().cpu()
     return (plain.float() if plain.dtype is torch.bfloat16 else plain).numpy()
+
+
+def _read(value: Any, size: int) -> Any:
+    """Return an array that is not too large to be read."""
+    if size > LARGEST:
+        shape = tuple(value.shape)
+        raise ValueError(f"an array of shape {shape} is too large to read: name a part of it, as in u[:1000, :1000]")
+    return value
 
 
 def _listed(value: Sequence[Any]) -> Numbers | None:

@@ -14,7 +14,15 @@ from itertools import pairwise
 from typing import Any, Self
 
 from pxshell.protocol.message import Buffer
-from pxshell.values.numbers import ListNumbers, NumpyNumbers, numbers_in, numpy_if_loaded, plain_number
+from pxshell.values.numbers import (
+    LARGEST,
+    ListNumbers,
+    NumpyNumbers,
+    is_masked,
+    numbers_in,
+    numpy_if_loaded,
+    plain_number,
+)
 
 __all__ = ["Picture", "picture_of", "place_of"]
 
@@ -61,6 +69,7 @@ def picture_of(value: Any, limit: int) -> Picture:
     Raises:
         ValueError: it is nothing that can be plotted; the text says what, and what to do.
     """
+    value = _with_gaps(value)
     number = plain_number(value)
     if isinstance(number, bool | int | float | complex):
         size = abs(number) if isinstance(number, complex) else float(number)
@@ -74,6 +83,13 @@ def picture_of(value: Any, limit: int) -> Picture:
     if numbers is None or not numbers.has_numbers:
         raise ValueError(f"a {type(value).__name__} cannot be plotted, only numbers and arrays of numbers")
     return _of_array(numbers, limit)
+
+
+def _with_gaps(value: Any) -> Any:
+    """Return a masked array of numbers with NaN for what is masked; all else as it is."""
+    if not is_masked(value) or value.dtype.kind not in "biufc" or value.size > LARGEST:
+        return value
+    return value.astype("complex128" if value.dtype.kind == "c" else "float64").filled(math.nan)
 
 
 def _short_row(value: Sequence[Any]) -> ListNumbers | None:
@@ -114,28 +130,40 @@ def _edges(length: int, limit: int) -> list[int]:
 
 
 def _row(numbers: NumpyNumbers, limit: int) -> list[Any]:
-    row = _sizes(numbers)
-    if len(row) <= limit:
-        return [row]
-    numpy = numpy_if_loaded()
-    edges = _edges(len(row), limit)
-    with numpy.errstate(all="ignore"):
-        return [numpy.minimum.reduceat(row, edges), numpy.maximum.reduceat(row, edges)]
+    """Return a row, or the least and the greatest number of each bin of a long one, which is read bin by bin."""
+    length = numbers.shape[0]
+    if length <= limit:
+        return [_sizes(numbers, 0, length)]
+    lows, highs = [], []
+    with numpy_if_loaded().errstate(all="ignore"):
+        for start, stop in pairwise([*_edges(length, limit), length]):
+            sizes = _sizes(numbers, start, stop)
+            lows.append(sizes.min())
+            highs.append(sizes.max())
+    return [lows, highs]
 
 
 def _field(numbers: NumpyNumbers, limit: int) -> Any:
+    """Return the means of the cells of a field, which is read strip by strip."""
     numpy = numpy_if_loaded()
-    field = _sizes(numbers).reshape(numbers.shape)
+    height, width = numbers.shape
     down, across = (_edges(length, limit) for length in numbers.shape)
+    widths = numpy.diff([*across, width])
+    rows = []
     with numpy.errstate(all="ignore"):
-        sums = numpy.add.reduceat(numpy.add.reduceat(field, down, axis=0), across, axis=1)
-    heights = numpy.diff([*down, numbers.shape[0]])
-    widths = numpy.diff([*across, numbers.shape[1]])
-    return sums / numpy.outer(heights, widths)
+        for top, bottom in pairwise([*down, height]):
+            strip = _sizes(numbers, top * width, bottom * width).reshape(-1, width)
+            sums = numpy.add.reduceat(strip.sum(axis=0), across)
+            if not numpy.isfinite(sums).all():  # of finite numbers the mean is finite, though their sum may not be
+                shares = (strip / (bottom - top) / numpy.repeat(widths, widths)).sum(axis=0)
+                rows.append(numpy.add.reduceat(shares, across))
+            else:
+                rows.append(sums / (widths * (bottom - top)))
+    return rows
 
 
-def _sizes(numbers: NumpyNumbers) -> Any:
-    row = numbers.doubles(0, math.prod(numbers.shape))
+def _sizes(numbers: NumpyNumbers, start: int, stop: int) -> Any:
+    row = numbers.doubles(start, stop)
     numpy = numpy_if_loaded()
     return numpy.hypot(row[::2], row[1::2]) if numbers.width == 2 else row
 

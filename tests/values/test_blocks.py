@@ -125,7 +125,7 @@ def test_a_torch_tensor_is_the_array_that_it_holds(monkeypatch):
     """By its NumPy view; torch itself is not needed to test that."""
 
     class Tensor:
-        bfloat16, dtype, ndim = "bfloat16", "float32", 1
+        bfloat16, dtype, ndim, shape = "bfloat16", "float32", 1, (5,)
 
         def __init__(self, values):
             self.values = values

@@ -96,3 +96,8 @@ def test_the_program_may_say_where_the_parts_of_its_fields_lie():
     assert asked(names, is_placed=True)["place"] == []
     del names["__pxplot__"]
     assert asked(names, is_placed=True)["place"] == []
+
+
+def test_what_is_masked_is_a_gap():
+    row = np.ma.masked_array([1, 2, 3], mask=[False, True, False])
+    assert str(picture_of(row, 10).rows) == "((1.0, nan, 3.0),)"
