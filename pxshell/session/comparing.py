@@ -15,7 +15,7 @@ from pxshell.session.sources import Both, OnRanks, Source, Stored
 from pxshell.session.surveys import Surveys, check_expression
 from pxshell.values.comparing import Comparer, Group, Sample
 from pxshell.values.tolerance import Tolerance
-from pxshell.values.words import LISTED, difference_lines, sample_text, spread_lines
+from pxshell.values.words import LISTED, difference_lines, sample_text, spread_lines, unseen_text
 
 __all__ = ["Comparing", "Side"]
 
@@ -118,8 +118,8 @@ class Comparing:
         samples = both.samples()
         comparer = Comparer(tolerance, both, _firsts(samples))
         sample_of = {rank: sample for sample in samples for rank in sample.ranks}
-        folded: dict[tuple[str, ...], tuple[RankSet, RankSet]] = {}
-        known: dict[tuple[int, int], tuple[str, ...]] = {}
+        folded: dict[_Told, tuple[RankSet, RankSet]] = {}
+        known: dict[tuple[int, int], _Told] = {}
         for rank, partner in pairing:
             one, other = sample_of.get(rank), sample_of.get(partner + pairing.shift)
             if one is None or other is None:  # it has not answered, which has been shown
@@ -131,16 +131,18 @@ class Comparing:
             folded[known[key]] = here | RankSet.of(rank), there | RankSet.of(partner)
         return self._of_pairs(folded, pairing)
 
-    def _of_pairs(self, folded: Mapping[tuple[str, ...], tuple[RankSet, RankSet]], pairing: _Pairing) -> Comparison:
-        order = sorted(folded.items(), key=lambda one: (bool(one[0]), -len(one[1][0]), one[1][0].first))
+    def _of_pairs(self, folded: Mapping[_Told, tuple[RankSet, RankSet]], pairing: _Pairing) -> Comparison:
+        order = sorted(folded.items(), key=lambda one: (bool(one[0].lines), -len(one[1][0]), one[1][0].first))
         groups = [here if pairing.name else here | there for _, (here, there) in order]
         letters = self._desk.focus.letter(groups)
         odd = EMPTY
         compared = []
-        for (lines, (here, there)), group, letter in zip(order, groups, letters, strict=True):
-            odd |= group if lines else EMPTY
-            text = f"{'differs from' if lines else 'equal to'} {pairing.name or there}"
-            compared.append(Compared(here, letter, text, bool(lines), lines))
+        for (found, (here, there)), group, letter in zip(order, groups, letters, strict=True):
+            odd |= group if found.lines else EMPTY
+            text = f"{'differs from' if found.lines else 'equal to'} {pairing.name or there}"
+            if found.unseen:
+                text += " as far as looked"
+            compared.append(Compared(here, letter, text, bool(found.lines), found.lines or found.unseen))
         self._desk.focus.odd = odd
         return Comparison(tuple(compared))
 
@@ -167,22 +169,35 @@ class _Pairing:
         return zip(self.mine, self.theirs, strict=True)
 
 
-def _told(comparer: Comparer, other: Sample, mine: Sample, name: str) -> tuple[str, ...]:
-    """Say what differs between a value and that of its partner; nothing when they are the same."""
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is said of pairs: what differs, or when nothing does, what was not looked at."""
+
+    lines: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+
+
+def _told(comparer: Comparer, other: Sample, mine: Sample, name: str) -> _Told:
+    """Say what differs between a value and that of its partner; no lines when they are the same."""
     found = comparer.differences(other, mine, limit=LISTED)
     lines = difference_lines(found, name or "there")
     if found and (not lines or not found[0].path):
         lines = [f"{sample_text(mine)}; {name or 'there'} {sample_text(other)}", *lines]
-    return tuple(lines)
+    unseen = "" if found else unseen_text([mine, other])
+    return _Told(tuple(lines), (unseen,) if unseen else ())
 
 
 def _sameness(groups: Sequence[Group], letters: Sequence[str], tolerance: Tolerance) -> list[str]:
-    """Say that all agree, and which groups do so within the tolerance only."""
+    """Say that all agree, which groups do so within the tolerance only, and how far they were looked at."""
     loose = [letter for group, letter in zip(groups, letters, strict=True) if len(group.samples) > 1]
+    notes = []
     if loose:
         names = "".join(f"@{letter} " for letter in loose if letter)
-        return [f"{names}within {tolerance}, not to the bit"]
-    return ["equal on all"] if len(groups) == 1 and len(groups[0].ranks) > 1 else []
+        notes.append(f"{names}within {tolerance}, not to the bit")
+    unseen = unseen_text(sample for group in groups if len(group.ranks) > 1 for sample in group.samples)
+    if unseen:
+        return [*notes, f"equal as far as looked: {unseen}"]
+    return notes or (["equal on all"] if len(groups) == 1 and len(groups[0].ranks) > 1 else [])
 
 
 def _odd(groups: Sequence[RankSet]) -> RankSet:

@@ -9,7 +9,7 @@ from pxshell.ranks import RankSet
 from pxshell.values.comparing import Difference, Group, Sample
 from pxshell.values.describe import Leaf
 
-__all__ = ["difference_lines", "leaf_text", "sample_text", "spread_lines"]
+__all__ = ["difference_lines", "leaf_text", "sample_text", "spread_lines", "unseen_text"]
 
 #: Paths that are listed of those that differ.
 LISTED = 6
@@ -31,6 +31,8 @@ def leaf_text(leaf: Leaf | None) -> str:
             return repr(float(value))
         case {"value": [real, imag]}:
             return repr(complex(real, imag))
+        case {"dtype": dtype, "shape": shape, "masked": masked}:
+            return f"{dtype} {tuple(shape)}  masked {masked}"
         case {"kind": kind, "parts": parts}:
             return f"{kind} of {parts}"
         case _:
@@ -50,6 +52,19 @@ def _array_text(leaf: Leaf) -> str:
 def sample_text(sample: Sample) -> str:
     """Write a value in one line."""
     return leaf_text(sample.leaves.get(""))
+
+
+def unseen_text(samples: Iterable[Sample]) -> str:
+    """Say of values that are found to be the same what of them was not compared; nothing when all was."""
+    marks = [[leaf.get("unseen", {}) for leaf in sample.leaves.values()] for sample in samples]
+    counts = [[sum(mark.get(name, 0) for mark in one) for name in ("repr", "cut")] for one in marks]
+    by_repr, cut = map(max, zip(*counts, strict=True)) if counts else (0, 0)
+    parts = []
+    if by_repr:
+        parts.append(f"{by_repr} {'part is known by its' if by_repr == 1 else 'parts are known by their'} repr only")
+    if cut:
+        parts.append(f"{cut} {'part is' if cut == 1 else 'parts are'} not looked into")
+    return ", ".join(parts)
 
 
 def difference_lines(differences: Sequence[Difference], other: str) -> list[str]:
@@ -144,7 +159,7 @@ def _of_numbers(leaves: Sequence[tuple[RankSet, Leaf]]) -> list[str]:
         return parts
     count = sum(len(ranks) for _, ranks in known)
     mean = sum(number * len(ranks) for number, ranks in known) / count
-    variance = sum((number - mean) ** 2 * len(ranks) for number, ranks in known) / count
+    variance = sum((number - mean) * (number - mean) * len(ranks) for number, ranks in known) / count  # `**` raises
     shown = [_extreme("min", known, min), _extreme("max", known, max), f"mean {number_text(mean)}"]
     return [*shown, f"deviation {number_text(variance**0.5)}", *parts]
 

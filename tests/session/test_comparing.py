@@ -1,5 +1,7 @@
 """`%pxdiff` of a session: groups and letters, pairs, references, and ranks that cannot answer."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -210,3 +212,42 @@ def test_a_file_that_is_no_reference_is_refused(stage, compare, tmp_path, name, 
     np.savez(tmp_path / "other.npz", a=1, b=2)
     with pytest.raises(UsageError, match=why):
         compare("u", against=tmp_path / name)
+
+
+class Mute:
+    def __repr__(self):
+        return "Mute"
+
+
+def test_what_was_not_looked_at_is_never_said_to_be_equal(stage, compare):
+    """P4."""
+    deep = []
+    for _ in range(30):
+        deep = [deep]
+    stage.on_values(*[{"x": [Mute(), len], "deep": deep, "both": [Mute(), deep]} for _ in range(4)])
+    assert compare("x") == "[0-3]  @a  list of 2\nequal as far as looked: 2 parts are known by their repr only\n"
+    looked = "equal as far as looked: 1 part is not looked into"
+    assert compare("deep") == f"[0-3]  @a  list of 1\n{looked}\n"
+    assert compare("both", ranks="0-1", other=("both", "2-3")) == (
+        "[0-1]  @a  equal to 2-3 as far as looked\n"
+        "           1 part is known by its repr only, 1 part is not looked into\n"
+    )
+
+
+@pytest.mark.parametrize("least", [-1e308, -math.inf])
+def test_numbers_at_the_ends_of_double_precision_are_compared(stage, compare, least):
+    stage.on_values(*[{"x": 1e308 if rank else least, "row": [1e308] * 20} for rank in range(4)])
+    assert compare("x").startswith("[1-3]  @a  1e+308\n")
+    assert compare("row").endswith("equal on all\n")
+
+
+def test_of_a_masked_array_data_and_mask_are_compared_to_the_bit(stage, compare):
+    """P4: also the data under the mask."""
+    arrays = [np.ma.masked_array([1.0, 2.0 + (rank == 3)], mask=[False, True]) for rank in range(4)]
+    stage.on_values(*[{"x": x} for x in arrays])
+    assert compare("x") == (
+        "[0-2]  @a  float64 (2,)  masked 1\n"
+        "[3]    @b  float64 (2,)  masked 1                         ◀ differs\n"
+        "           .data  float64 (2,)  1 to 3, mean 2, NaN 0\n"
+        "                  first at [1]: 3; @a 2\n"
+    )
