@@ -13,6 +13,8 @@ __all__ = ["difference_lines", "leaf_text", "sample_text", "spread_lines", "unse
 
 #: Paths that are listed of those that differ.
 LISTED = 6
+#: Characters of the path of a part that was not compared.
+_PATH_SHOWN = 30
 
 
 def number_text(value: float) -> str:
@@ -56,15 +58,25 @@ def sample_text(sample: Sample) -> str:
 
 def unseen_text(samples: Iterable[Sample]) -> str:
     """Say of values that are found to be the same what of them was not compared; nothing when all was."""
-    marks = [[leaf.get("unseen", {}) for leaf in sample.leaves.values()] for sample in samples]
-    counts = [[sum(mark.get(name, 0) for mark in one) for name in ("repr", "cut")] for one in marks]
-    by_repr, cut = map(max, zip(*counts, strict=True)) if counts else (0, 0)
-    parts = []
-    if by_repr:
-        parts.append(f"{by_repr} {'part is known by its' if by_repr == 1 else 'parts are known by their'} repr only")
-    if cut:
-        parts.append(f"{cut} {'part is' if cut == 1 else 'parts are'} not looked into")
-    return ", ".join(parts)
+    every = [list(sample.leaves.items()) for sample in samples]
+    told = [
+        _unseen(every, "repr", "part is known by its repr only", "parts are known by their repr only"),
+        _unseen(every, "cut", "part is not looked into", "parts are not looked into"),
+    ]
+    return ", ".join(part for part in told if part)
+
+
+def _unseen(samples: Sequence[Sequence[tuple[str, Leaf]]], mark: str, one: str, many: str) -> str:
+    """Count the parts with a mark, and name the first."""
+    counts = [[(path, leaf.get("unseen", {}).get(mark, 0)) for path, leaf in sample] for sample in samples]
+    marked = [[(path, number) for path, number in parts if number] for parts in counts]
+    most = max(marked, key=lambda parts: sum(number for _, number in parts), default=[])
+    if not most:
+        return ""
+    count, first = sum(number for _, number in most), most[0][0]
+    shown = first if len(first) <= _PATH_SHOWN else f"{first[: _PATH_SHOWN - 1]}…"
+    where = f" ({shown}{', …' if len(most) > 1 else ''})" if first else ""
+    return f"{count} {one if count == 1 else many}{where}"
 
 
 def difference_lines(differences: Sequence[Difference], other: str) -> list[str]:

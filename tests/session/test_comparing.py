@@ -225,12 +225,15 @@ def test_what_was_not_looked_at_is_never_said_to_be_equal(stage, compare):
     for _ in range(30):
         deep = [deep]
     stage.on_values(*[{"x": [Mute(), len], "deep": deep, "both": [Mute(), deep]} for _ in range(4)])
-    assert compare("x") == "[0-3]  @a  list of 2\nequal as far as looked: 2 parts are known by their repr only\n"
-    looked = "equal as far as looked: 1 part is not looked into"
+    assert (
+        compare("x") == "[0-3]  @a  list of 2\nequal as far as looked: 2 parts are known by their repr only ([0], …)\n"
+    )
+    looked = "equal as far as looked: 1 part is not looked into ([0][0][0][0][0][0][0][0][0][0…)"
     assert compare("deep") == f"[0-3]  @a  list of 1\n{looked}\n"
     assert compare("both", ranks="0-1", other=("both", "2-3")) == (
         "[0-1]  @a  equal to 2-3 as far as looked\n"
-        "           1 part is known by its repr only, 1 part is not looked into\n"
+        "           1 part is known by its repr only ([0]), "
+        "1 part is not looked into ([1][0][0][0][0][0][0][0][0][0…)\n"
     )
 
 
