@@ -52,6 +52,6 @@ class DebugMagics(Magics):
         word, _, rest = line.strip().partition(" ")
         verb = _VERBS.get(_HABITS.get(word, word))
         if verb is None:
-            told = f"there is no verb {word!r}" if word else "which?"
+            told = f"there is no verb {word!r}; verbs:" if word else "which?"
             raise UsageError(f"{told} %pxdebug {' | '.join(sorted(_VERBS))}")
         verb(self.holder, rest.strip())

@@ -71,7 +71,7 @@ def restart_ranks(client: Client, seconds: float) -> None:
     """Start all ranks anew and wait until the new processes are there.
 
     Raises:
-        RefusedError: pxshell did not start them, so it cannot.
+        RefusedError: pxshell did not start them, so it cannot; or this client only watches.
         DeadlineError: ranks are missing after that time.
     """
     renewed = RankSet()
@@ -109,6 +109,9 @@ def _is_new(state: RankState) -> bool:
 def _check_accepted(request: Request, seconds: float) -> None:
     if not request.wait(seconds):
         raise DeadlineError("restart all ranks", seconds)
+    for message in request.messages:
+        if message.type == "px_denied":
+            raise RefusedError(f"not restarted: {message.data().get('why')}")
     for ranks, content in request.replies():
         if content.get("status") != "ok":
             raise RefusedError(f"not restarted: {content.get('why')}", ranks)

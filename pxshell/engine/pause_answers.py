@@ -40,7 +40,7 @@ __all__ = ["PauseAnswers"]
 _FALLEN: dict[type[PauseEvent], tuple[str, str]] = {
     Idle: ("idle", "no user code runs"),
     Stale: ("stale", "it is not in that pause any more"),
-    Cancelled: ("refused", "the pause was withdrawn"),
+    Cancelled: ("refused", "another pause or a resume took its place"),
 }
 
 

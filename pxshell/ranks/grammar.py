@@ -173,6 +173,8 @@ class _Parser:
         ranks = self.context.names.get(name)
         if ranks is None:
             _refuse(self._unknown_name(name), self.text, start)
+        if name == "odd" and not ranks:
+            _refuse("no @odd: the last answer had no majority, or was the same on all", self.text, start)
         return ranks if isinstance(ranks, RankSet) else ranks()
 
     def _unknown_name(self, name: str) -> str:

@@ -7,18 +7,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pxshell.errors import UsageError
+from pxshell.errors import RefusedError, UsageError
 from pxshell.protocol.state import Activity, RankState
 from pxshell.protocol.types import RUN
 from pxshell.ranks import RankSet
 from pxshell.render.display import Display
 from pxshell.render.events import Event, Level, Notice, Progress
+from pxshell.session.answers import clean
 from pxshell.session.config import Config
 from pxshell.session.focus import Focus
 from pxshell.session.ports import ClientPort, RequestPort
 from pxshell.session.start import Start
 
-__all__ = ["Desk", "is_running_script"]
+__all__ = ["Desk", "check_allowed", "is_running_script"]
 
 
 _CELLS = 100
@@ -27,6 +28,17 @@ _CELLS = 100
 def is_running_script(state: RankState) -> bool:
     """Tell whether a rank is in its script, and not stopped there."""
     return state.is_alive and state.activity is Activity.BUSY and state.cell == RUN
+
+
+def check_allowed(request: RequestPort) -> None:
+    """Say what a controller denied, which no rank has seen.
+
+    Raises:
+        RefusedError: it did.
+    """
+    for message in request.messages:
+        if message.type == "px_denied":
+            raise RefusedError(clean(str(message.data().get("why", ""))))
 
 
 class Desk:
@@ -86,9 +98,14 @@ class Desk:
         return found
 
     def control(self, type_: str, content: Mapping[str, Any], ranks: RankSet, deadline: float) -> RequestPort:
-        """Send a control request and wait for its answers, at most `deadline` seconds."""
+        """Send a control request and wait for its answers, at most `deadline` seconds.
+
+        Raises:
+            RefusedError: this client may not ask for that.
+        """
         request = self.client.request(type_, content, ranks)
         request.wait(deadline)
+        check_allowed(request)
         return request
 
     def name_ranks(self, text: str) -> RankSet:

@@ -19,8 +19,8 @@ class Focus:
         self._client = client
         self.ranks = client.ranks
         self.names: dict[str, RankSet] = {}
-        #: Ranks outside the majority of the last answer; empty when there was none.
-        self.odd = EMPTY
+        #: Ranks outside the majority of the last answer; empty when it had none, None before the first answer.
+        self.odd: RankSet | None = None
         self._letters: dict[str, RankSet] = {}
         #: The axes along which ranks are arranged; the cluster's, until the user sets another.
         self.mesh = Mesh.parse(client.snapshot.mesh) if client.snapshot.mesh else None
@@ -30,7 +30,7 @@ class Focus:
         names: dict[str, RankSet | Callable[[], RankSet]] = {str(name): self._state(name) for name in _STATES}
         names.update(self.names)
         names.update(self._letters)
-        if self.odd:
+        if self.odd is not None:
             names["odd"] = self.odd
         hosts = self._client.snapshot.hosts
         return Context(self._client.ranks, names, hosts, _locals_of(hosts.values()), self.mesh)

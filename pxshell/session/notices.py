@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -24,6 +25,8 @@ __all__ = ["Notices"]
 
 # Ranks of one program end together; those that end within this time are told together.
 _GATHER_S = 0.5
+#: Pauses whose ranks are remembered, so that none is told twice.
+_PAUSES = 10_000
 
 
 _LEVELS: dict[Liveness, Level] = {Liveness.OK: "info", Liveness.DEAD: "error"}
@@ -43,7 +46,8 @@ class Notices:
         self._timer: threading.Timer | None = None
         self._gather = gather
         self._liveness: dict[int, Liveness] = {}
-        self._told_pauses: set[tuple[str, RankSet]] = set()
+        #: Who has been told of, in each of the last pauses: ranks stand in several at once.
+        self._told_pauses: OrderedDict[str, RankSet] = OrderedDict()
         self._failures = FailureNotices(desk)
         self._unsubscribe = desk.client.subscribe(self._take)
 
@@ -156,11 +160,13 @@ class Notices:
 
     def _say_pause(self, ranks: RankSet, state: RankState) -> None:
         """Tell of a pause that the program made itself; the state comes again with each cell there."""
-        told = RankSet(rank for pause, some in self._told_pauses if pause == state.pause for rank in some)
+        told = self._told_pauses.pop(state.pause, EMPTY)
+        self._told_pauses[state.pause] = told | ranks
+        if len(self._told_pauses) > _PAUSES:
+            self._told_pauses.popitem(last=False)
         new = ranks - told
         if not new:
             return
-        self._told_pauses = {one for one in self._told_pauses if one[0] == state.pause} | {(state.pause, new)}
         if state.pause in self._desk.awaited:
             return
         self._desk.say(f"{new} paused at {place_text(state)} ({state.reason})", ranks=new)

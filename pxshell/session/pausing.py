@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +14,13 @@ from pxshell.protocol.state import Activity, RankState
 from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.events import Progress
 from pxshell.session.answers import clean
-from pxshell.session.desk import Desk
+from pxshell.session.desk import Desk, check_allowed
 from pxshell.session.failed import has_failed
 from pxshell.session.limits import Limits
 from pxshell.session.standing import Standing, standing_text
 from pxshell.session.sync import Arm, Cancel, Command, Phase, Probe, Probed, Stop, SyncPause
 from pxshell.session.syntax import is_single_expression
+from pxshell.session.waiting import place_text
 from pxshell.session.wake import Wake
 
 __all__ = ["PauseOutcome", "Pausing"]
@@ -28,6 +30,15 @@ _AGAIN_S = 0.05
 _LOOK_S = 0.5
 #: Seconds that ranks may take to say that they are armed once another one stands at the target.
 _LAST_ANSWERS_S = 0.25
+#: Seconds after which the stop of the pause that took the place of ours has been said.
+_SETTLES_S = 0.25
+#: Why ranks stand that a front end has stopped.
+_ASKED_FOR = ("", "request", "sync", "step")
+#: Why a rank does not go on, by the outcome that it answers.
+_NOT_RESUMED = {
+    "stale": "another front end was first, it is in another pause by now; see %pxstatus",
+    "not paused": "another front end was first, it goes on already",
+}
 _STOPPABLE = (Activity.STARTING, Activity.BUSY, Activity.PAUSED, Activity.HELD, Activity.DEBUGGING)
 
 
@@ -65,8 +76,9 @@ class Pausing:
         failed = ranks & self._desk.ranks_that(has_failed)
         living = ranks & self._desk.client.states.alive() - failed
         if not living:
-            told = f"{failed} {'has' if len(failed) == 1 else 'have'} failed, and stand" if failed else ""
-            told = told or f"{ranks} {'is' if len(ranks) == 1 else 'are'} gone"
+            told = f"{ranks} {'is' if len(ranks) == 1 else 'are'} gone"
+            if failed:
+                told = f"{failed} {'has failed, and stands' if len(failed) == 1 else 'have failed, and stand'}"
             raise UsageError(f"nothing to pause: {told}; see %pxstatus")
         other = self._desk.ranks_that(lambda state: state.activity not in _STOPPABLE) & living
         if other:
@@ -83,8 +95,10 @@ class Pausing:
         request = self._desk.control("px_pause_request", content, ranks, limit)
         if self._desk.start.let_go():
             started = time.monotonic()
-        told = _union(ranks for ranks, one in request.replies() if one.get("outcome") in {"paused", "held", "pending"})
+        told = _union(ranks for ranks, one in request.replies() if not _is_other(one))
         self._wait_states(lambda: told <= self._standing(ranks), limit - (time.monotonic() - started))
+        refused = _union(ranks for ranks, one in request.replies() if one.get("outcome") == "refused")
+        self._wait_states(lambda: refused <= self._standing(ranks), min(limit, _SETTLES_S))
         standing = self._looked_at(ranks, request.replies(), request.account.missing)
         self._desk.say(standing_text(standing, time.monotonic() - started))
         self._limits.name(standing.all_paused | standing.held)
@@ -103,10 +117,11 @@ class Pausing:
         others = [(who, clean(str(one.get("why") or one["outcome"]))) for who, one in replies if _is_other(one)]
         others += missing
         failed = _union(who for who, state in groups if has_failed(state))
-        others = [(rest, why) for who, why in others if (rest := who - failed)]
+        standing = _union(who for who, state in groups if state.is_stopped)
+        # Those that refused for the pause of another front end stand in that one.
+        others = [(rest, why) for who, why in others if (rest := who - failed - standing)]
         if failed:
             others.append((failed, "failed meanwhile"))
-        standing = _union(who for who, state in groups if state.is_stopped)
         running = ranks - standing - _union(who for who, _ in others)
         if running:
             others.append((running, "not stopped yet"))
@@ -132,33 +147,43 @@ class Pausing:
     def _synchronised(self, ranks: RankSet, expression: str, started: float, limit: float) -> PauseOutcome:
         if not is_single_expression(expression):
             raise UsageError(f"{expression!r} is no expression: %pxsignal pause --sync step")
-        machine = SyncPause(ranks, _new_id)
+        # Pauses in which ranks stand before, and our own.
+        known = {state.pause for _, state in self._desk.client.states.among(ranks)}
+
+        def new_id() -> str:
+            known.add(pause := _new_id())
+            return pause
+
+        machine = SyncPause(ranks, new_id)
         try:
-            self._drive(machine, expression, started + limit)
+            self._drive(machine, expression, started + limit, known)
         except KeyboardInterrupt:
             self._carry_out(machine, machine.fail(), expression, limit)
             raise
         finally:
             self._desk.progress(None)
         if machine.stop is None:
-            raise _not_stopped(machine, expression, limit, is_late=time.monotonic() >= started + limit)
+            raise self._not_stopped(machine, expression, limit, is_late=time.monotonic() >= started + limit)
         self._desk.sync_expression = expression
         text = standing_text(Standing.synchronised(ranks, machine.stop, expression), time.monotonic() - started)
         self._desk.say(text)
         self._limits.name(ranks)
         return PauseOutcome(machine.pause, ranks, stop=machine.stop)
 
-    def _drive(self, machine: SyncPause, expression: str, deadline: float) -> None:
-        """Carry out what the machine says until it is done, fails, or the time is over."""
+    def _drive(self, machine: SyncPause, expression: str, deadline: float, known: AbstractSet[str]) -> None:
+        """Carry out what the machine says until it is done, fails, or the time is over.
+
+        Ranks that come to stand in a pause that is not among the `known` ones have left ours: it fails at once.
+        """
         command: Command | None = machine.begin_at_start() if self._desk.start.is_held else machine.begin()
         self._look_at = time.monotonic() + _LOOK_S
         shows_from = time.monotonic() + max(0.0, self._desk.config.progress_after)
         with Wake(self._desk) as wake:
             while not machine.is_over:
                 left = deadline - time.monotonic()
-                gone = machine.ranks - self._desk.ranks_that(_may_stop)
-                if left <= 0 or gone:
-                    command = machine.fail(self._gone(gone))
+                lost = self._gone(machine.ranks) + self._elsewhere(machine.ranks, known)
+                if left <= 0 or lost:
+                    command = machine.fail(lost)
                 if command is None and not machine.is_over:
                     command = self._look_again(machine, expression, wake)
                 elif command is not None:
@@ -169,8 +194,34 @@ class Pausing:
                 self._carry_out(machine, command, expression, 1.0)
 
     def _gone(self, ranks: RankSet) -> list[tuple[RankSet, str]]:
+        ranks -= self._desk.ranks_that(_may_stop)
         failed = ranks & self._desk.ranks_that(has_failed)
         return [(who, why) for who, why in ((ranks - failed, "it has ended"), (failed, "it has failed")) if who]
+
+    def _elsewhere(self, ranks: RankSet, known: AbstractSet[str]) -> list[tuple[RankSet, str]]:
+        """Return who stands in another pause than the known ones, and where."""
+        found: dict[str, RankSet] = {}
+        for who, state in self._desk.client.states.among(ranks):
+            if state.is_alive and state.activity is Activity.PAUSED and state.pause not in known:
+                place = f" at {text}" if (text := place_text(state)) else ""
+                is_asked_for = state.reason in _ASKED_FOR
+                why = f"in another client's pause{place}" if is_asked_for else f"paused{place} ({clean(state.reason)})"
+                found[why] = found.get(why, EMPTY) | who
+        return [(who, why) for why, who in found.items()]
+
+    def _not_stopped(self, machine: SyncPause, expression: str, limit: float, *, is_late: bool) -> PxshellError:
+        """Return the error of a synchronised pause that failed, which says whether the program runs on."""
+        if not is_late:
+            # What took the place of our pause is about to be told.
+            self._wait_states(lambda: machine.ranks <= self._standing(machine.ranks), _SETTLES_S)
+        told = "; ".join(f"{ranks}: {why}" for ranks, why in machine.missing if ranks)
+        standing = self._standing(machine.ranks)
+        there = Standing(paused=tuple(self._desk.client.states.among(standing))).places()
+        places = [f"{who} at {place}" if place else str(who) for place, who in there.items()]
+        told += f"; paused now: {', '.join(places)}" if standing else "; the program runs on"
+        if is_late:
+            return DeadlineError(f"pause --sync {expression}", limit, told)
+        return UsageError(f"not paused: {expression} on {told}")
 
     def _look_again(self, machine: SyncPause, expression: str, wake: Wake) -> Command | None:
         wake.wait(_AGAIN_S)
@@ -221,6 +272,7 @@ class Pausing:
                 # Those that can still answer do so now, or wait for the ones that stand.
                 is_late = not request.wait(_LAST_ANSWERS_S)
                 break
+        check_allowed(request)
         outcomes = [(who, str(one.get("outcome")), str(one.get("why") or "")) for who, one in request.replies()]
         return outcomes, is_late
 
@@ -268,7 +320,9 @@ class Pausing:
             if content.get("outcome") == "resumed":
                 resumed |= who
             else:
-                self._desk.say(f"{who} not resumed: {content.get('outcome')}", "warning", who)
+                outcome = str(content.get("outcome"))
+                why = _NOT_RESUMED.get(outcome, clean(outcome))
+                self._desk.say(f"{who} not resumed: {why}", "warning", who)
         for who, why in (*request.account.missing, *_late(request.account.pending, limit)):
             # A failed rank that went on may have ended before it could say so.
             resumed |= who & failed
@@ -311,13 +365,6 @@ def _probed(ranks: RankSet, content: Mapping[str, Any]) -> Probed:
     others = tuple((str(file), str(function), value) for file, _, function, value in content.get("others") or ())
     file, function = str(content.get("file", "")), str(content.get("function", ""))
     return Probed(ranks, content.get("value"), file, function, others=others)
-
-
-def _not_stopped(machine: SyncPause, expression: str, limit: float, *, is_late: bool) -> PxshellError:
-    told = "; ".join(f"{ranks}: {why}" for ranks, why in machine.missing if ranks)
-    if is_late:
-        return DeadlineError(f"pause --sync {expression}", limit, f"{told}; the program runs on")
-    return UsageError(f"not paused: {expression} on {told}; the program runs on")
 
 
 def _late(pending: RankSet, limit: float) -> list[tuple[RankSet, str]]:

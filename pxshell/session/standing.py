@@ -65,9 +65,11 @@ def standing_text(standing: Standing, seconds: float) -> str:
         value = next(iter(standing.values.values()))
         return f"{_at_one_place(standing)}, {standing.expression} = {value} on all ({seconds:.1f} s)"
     if len(standing.places()) == 1 and not standing.held and not standing.others:
-        told = f"{_at_one_place(standing)} ({seconds:.1f} s)"
-        return told if len(standing.all_paused) == 1 else f"{told}{_steps_aside(standing)}{_teaching(standing)}"
-    return f"{_counted(standing)}{_teaching(standing)}"
+        if len(standing.all_paused) == 1:
+            return f"{_at_one_place(standing)} ({seconds:.1f} s)"
+        steps = _steps(standing, standing.all_paused)
+        return f"{_at_one_place(standing)} ({steps}{'; ' if steps else ''}{seconds:.1f} s){_teaching(standing)}"
+    return f"{_by_place(standing)}{_teaching(standing)}"
 
 
 def _at_one_place(standing: Standing) -> str:
@@ -75,29 +77,25 @@ def _at_one_place(standing: Standing) -> str:
     return f"{standing.all_paused} paused at {place}" if place else f"{standing.all_paused} paused"
 
 
-def _counted(standing: Standing) -> str:
+def _by_place(standing: Standing) -> str:
     parts = []
     for place, ranks in standing.places().items():
         at = f" at {place.partition(' in ')[0]}" if place else ""
-        parts.append(f"{len(ranks)} paused{at}{_steps(standing, ranks)}")
+        steps = _steps(standing, ranks)
+        parts.append(f"{ranks} paused{at}{f' ({steps})' if steps else ''}")
     if standing.held:
-        parts.append(f"{len(standing.held)} held in {'MPI' if standing.has_mpi else 'C'}")
+        parts.append(f"{standing.held} held in {'MPI' if standing.has_mpi else 'C'}")
     parts += [f"{ranks}: {why}" for ranks, why in standing.others]
     return ", ".join(parts)
 
 
 def _steps(standing: Standing, ranks: RankSet) -> str:
-    """Write the steps that these ranks are at: ` (step 41, 42)`."""
+    """Write the steps that these ranks are at: `step 41, 42`; "" when nobody knows."""
     known = [value for some, value in standing.values.items() if some & ranks]
     if not known:
         return ""
     steps = ", ".join(str(value) for value in sorted(set(known), key=_as_number))
-    return f" ({standing.expression} {steps})"
-
-
-def _steps_aside(standing: Standing) -> str:
-    steps = _steps(standing, standing.all_paused)
-    return f",{steps}" if steps else ""
+    return f"{standing.expression} {steps}"
 
 
 def _as_number(value: object) -> float:

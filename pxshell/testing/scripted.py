@@ -115,7 +115,7 @@ class ScriptedRequest:
         """Count a message, then hand it on, as the io thread does."""
         with self._changed:
             self.messages.append(message)
-            if message.type == "px_missing":
+            if message.type in {"px_missing", "px_denied"}:
                 self.account = self.account.lose(message.ranks, str(message.data().get("why", "")))
             elif is_reply(message):
                 self.account = self.account.answer(message.ranks)

@@ -19,8 +19,9 @@ DEAD = RankState(liveness=Liveness.DEAD, exit=1, why="exit status 1")
 class Told:
     """A request with its replies."""
 
-    def __init__(self, replies):
+    def __init__(self, replies, messages=()):
         self._replies = replies
+        self.messages = list(messages)
 
     def wait(self, timeout=None):
         return self._replies is not None
@@ -32,13 +33,14 @@ class Told:
 class ScriptedClient:
     """A client of two ranks whose news come when it is subscribed to, or asked."""
 
-    def __init__(self, *news, notes=(), replies=ACCEPTED):
+    def __init__(self, *news, notes=(), replies=ACCEPTED, messages=()):
         self.ranks = RankSet.span(0, 2)
         self.states = StateTable()
         self.snapshot = SimpleNamespace(notes=notes)
         self.subscribed = []
         self._news = news
         self._replies = replies
+        self._messages = messages
         self._thread = threading.Thread(target=self._tell)
 
     def subscribe(self, callback):
@@ -48,7 +50,7 @@ class ScriptedClient:
 
     def request(self, type_, content, ranks):
         self._thread.join()
-        return Told(self._replies)
+        return Told(self._replies, self._messages)
 
     def _tell(self):
         for message in self._news:
@@ -133,6 +135,13 @@ def test_a_refused_restart_says_why():
     refused = ((RankSet.span(0, 2), {"status": "refused", "why": "pxshell did not start them"}),)
     with pytest.raises(RefusedError, match="not restarted: pxshell did not start them"):
         restart_ranks(ScriptedClient(replies=refused), 10)
+
+
+def test_a_restart_that_an_observer_asks_for_is_refused_at_once():
+    """P10: nobody waits for processes that nobody starts."""
+    denied = Message.make("px_denied", "d1", {"why": "observers may not send px_restart_request"})
+    with pytest.raises(RefusedError, match="not restarted: observers may not send px_restart_request"):
+        restart_ranks(ScriptedClient(replies=(), messages=[denied]), 1000)
 
 
 def test_a_restart_that_nobody_answers_ends_at_the_deadline():

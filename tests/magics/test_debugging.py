@@ -94,7 +94,7 @@ def test_breakpoints_are_read(asked, line, spec):
     ("line", "why"),
     [
         ("", "which? %pxdebug"),
-        ("jump", "there is no verb 'jump'"),
+        ("jump", "there is no verb 'jump'; verbs: %pxdebug attach | "),
         ("where 3", "%pxdebug where takes no '3'; ranks: -t RANKS"),
         ("up x", "'x' is no number"),
         ("up 0", "'0' is no number"),

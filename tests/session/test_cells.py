@@ -2,7 +2,7 @@
 
 import pytest
 
-from pxshell.errors import UsageError
+from pxshell.errors import RankSetError, UsageError
 from pxshell.ranks import RankSet
 from pxshell.session.flight import Flight
 from pxshell.session.waiting import Waiting
@@ -131,6 +131,14 @@ def test_escape_sequences_of_ranks_do_not_reach_the_terminal(stage, say):
     stage.on_cell("x", say.printed("\x1b[31mred\x1b]0;title\x07\x08\n", "0"), say.result("\x1b[2J1", "0-3"))
     stage.session.run_cell("x")
     assert stage.shown() == "[0]    red\n[0-3]  1\n"
+
+
+def test_odd_without_a_majority_is_refused_with_the_reason(stage, say):
+    """P10: an answer was printed, so it is not said that none was."""
+    stage.on_cell("rank", *(say.result(str(rank), str(rank)) for rank in range(4)))
+    stage.session.run_cell("rank")
+    with pytest.raises(RankSetError, match="no @odd: the last answer had no majority"):
+        stage.session.ranks("@odd")
 
 
 def test_odd_are_those_outside_the_majority_of_the_last_answer(stage, say):

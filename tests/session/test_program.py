@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from pxshell.errors import DeadlineError, UsageError
+from pxshell.errors import DeadlineError, RefusedError, UsageError
 from pxshell.ranks import RankSet
 from pxshell.render import Answer, CellAnswers
 from pxshell.session.data import describe
@@ -97,6 +97,62 @@ def test_what_cannot_count_steps_is_refused(running, sync, why):
         running.session.pause(sync=sync, deadline=5)
 
 
+def test_a_synchronised_pause_ends_at_once_when_the_ranks_stand_in_another_clients_pause(running):
+    """P3, P10: who was slower learns where the ranks stand, and not that the program runs on."""
+    running.client.on("px_probe_request", replies("px_probe_reply", (None, {"status": "ok", "value": 10, **PLACE})))
+    running.client.on("px_resume_request", replies("px_resume_reply", (None, {"outcome": "stale"})))
+
+    def arm(asked):
+        yield Said("px_pause_reply", {"outcome": "pending"})
+        stop_at(running.client, "0-2", "theirs", 12, reason="sync")
+        stop_at(running.client, "3", asked.content["pause"], 12, reason="sync")
+
+    running.client.on("px_pause_request", arm)
+    with pytest.raises(UsageError) as raised:
+        running.session.pause(sync="step", deadline=1000)
+    assert str(raised.value) == (
+        "not paused: step on 0-2: in another client's pause at sim.py:87 in main; paused now: 0-3 at sim.py:87 in main"
+    )
+    (taken_back,) = running.client.asked_for("px_resume_request")
+    assert taken_back.content["pause"] != "theirs"
+
+
+def test_a_synchronised_pause_goes_on_from_the_pause_in_which_ranks_stand(running):
+    """P5: what stood before is left; it is no other client that came first."""
+    stop_at(running.client, "0-3", "before", 10)
+    running.client.on("px_probe_request", replies("px_probe_reply", (None, {"status": "ok", "value": 10, **PLACE})))
+
+    def arm(asked):
+        yield Said("px_pause_reply", {"outcome": "pending"})
+        stop_at(running.client, "0-3", asked.content["pause"], asked.content["target"])
+
+    running.client.on("px_pause_request", arm)
+    assert running.session.pause(sync="step", deadline=1000).stop.value == 12
+
+
+@pytest.mark.parametrize("sync", [None, "step"])
+def test_a_pause_that_an_observer_may_not_ask_for_is_refused_at_once(running, sync):
+    """P10: the controller's word is the error, and nobody is told as paused."""
+    denied = replies("px_denied", (None, {"why": "observers may not do this"}))
+    running.client.on("px_pause_request", denied)
+    running.client.on("px_probe_request", denied)
+    with pytest.raises(RefusedError, match="observers may not do this"):
+        running.session.pause(sync=sync, deadline=1000)
+    assert running.shown() == ""
+
+
+def test_the_slower_of_two_plain_pauses_tells_where_the_ranks_stand(running):
+    """P3: a pause that took the place of ours has stopped them all the same."""
+
+    def pause(asked):
+        yield Said("px_pause_reply", {"outcome": "refused", "why": "another pause or a resume took its place"})
+        stop_at(running.client, asked.ranks, "theirs")
+
+    running.client.on("px_pause_request", pause)
+    assert str(running.session.pause().paused) == "0-3"
+    assert running.shown().startswith("0-3 paused at sim.py:87 in main (")
+
+
 def test_one_rank_is_paused_where_it_is(running):
     def pause(asked):
         stop_at(running.client, asked.ranks, asked.content["pause"])
@@ -136,7 +192,18 @@ def test_a_stale_resume_is_told_for_its_ranks(running):
     stale = replies("px_resume_reply", ("0-2", {"outcome": "stale"}), ("3", {"outcome": "not paused"}))
     running.client.on("px_resume_request", stale)
     assert not running.session.resume()
-    assert running.shown() == "0-2 not resumed: stale\n3 not resumed: not paused\n"
+    assert running.shown() == (
+        "0-2 not resumed: another front end was first, it is in another pause by now; see %pxstatus\n"
+        "3 not resumed: another front end was first, it goes on already\n"
+    )
+
+
+def test_nothing_to_pause_is_said_of_one_rank_and_of_several(running):
+    running.client.set_state("2-3", activity="failed", cell="run", pause="f1", reason="ValueError")
+    with pytest.raises(UsageError, match="nothing to pause: 2 has failed, and stands; see %pxstatus"):
+        running.session.pause(RankSet.of(2))
+    with pytest.raises(UsageError, match="nothing to pause: 2-3 have failed, and stand; see %pxstatus"):
+        running.session.pause(RankSet.of(2, 3))
 
 
 # Signals.
@@ -190,6 +257,16 @@ def test_a_breakpoint_in_user_code_is_told_once(running):
     stop_at(running.client, "2", "b1", reason="breakpoint")
     stop_at(running.client, "2", "b1", reason="breakpoint")
     assert running.shown() == "2 paused at sim.py:87 in main (breakpoint)\n"
+
+
+def test_a_stop_is_told_once_although_ranks_stand_in_several(running):
+    """`up` and `down` say the state again; that is no news."""
+    for _ in range(2):
+        stop_at(running.client, "1", "b1", reason="breakpoint")
+        stop_at(running.client, "2-3", "b2", line=88, reason="breakpoint")
+    assert running.shown() == (
+        "1 paused at sim.py:87 in main (breakpoint)\n2-3 paused at sim.py:88 in main (breakpoint)\n"
+    )
 
 
 def test_ranks_that_end_at_different_times_are_told_together_or_soon(running):

@@ -153,5 +153,5 @@ def test_an_unsynchronised_pause_teaches_the_synchronised_one(make_stage):
     stage.client.on("px_pause_request", paused)
     stage.session.pause()
     assert stage.shown() == (
-        "2 paused at sim.py:87 (step 41, 42), 2 held in MPI. Same step on all: %pxsignal pause --sync step\n"
+        "0-1 paused at sim.py:87 (step 41, 42), 2-3 held in MPI. Same step on all: %pxsignal pause --sync step\n"
     )
