@@ -16,9 +16,10 @@ def lines(display, word):
     return {(str(event.ranks), event.text) for event in list(display.events) if word in getattr(event, "text", "")}
 
 
-def died(display):
+def told(display):
+    """Return the ranks whose end is told: that of the one that was signalled, and of those that ended with it."""
     ended = RankSet()
-    for ranks, _ in lines(display, "died"):
+    for ranks, _ in lines(display, "died") | lines(display, "ended with rank 1"):
         ended |= RankSet.parse_folded(ranks)
     return str(ended)
 
@@ -41,14 +42,14 @@ def test_a_part_of_an_mpich_world_ends_with_all_of_it_after_a_yes(name):
 
             assert str(session.signal(name, RankSet.of(1), yes=True)) == "1"
             assert client.wait_until(lambda: not client.shown_states.alive(), 30)
-            wait_until(lambda: died(display) == "0-2", 30, "the end of every rank is told")
+            wait_until(lambda: told(display) == "0-2", 30, lambda: f"the end of every rank is told: {display.events}")
             assert lines(display, f"{name} sent") == {("1", f"{name} sent to 1")}
+            # Its status is known where we could read it before mpiexec did.
             for ranks, text in lines(display, "died"):
-                assert text == f"{ranks} died: gone, status unknown ({name} was sent to 1)"
+                assert name in text, (ranks, text)
             # A cell that comes afterwards is refused with the same reason, and the way on.
             display.events.clear()
             assert session.run_cell("1").status == "refused"
-            assert f"({name} was sent to 1)" in display.events[0].why
             assert "%pxrestart" in display.events[0].why
             session.restart()
             assert session.run_cell("rank").status == "ok"
