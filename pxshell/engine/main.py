@@ -71,7 +71,18 @@ def _survive_peers() -> None:
     """
     if os.environ.get("PXSHELL_SURVIVES") and signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
         # Not SIG_IGN, which the program's children would inherit.
-        signal.signal(signal.SIGUSR1, lambda _number, _frame: None)
+        signal.signal(signal.SIGUSR1, _live_on)
+        atexit.register(_ignore_peers)
+
+
+def _live_on(_number: int, _frame: object) -> None:
+    """Do nothing."""
+
+
+def _ignore_peers() -> None:
+    """Keep ignoring it to the end: Hydra sends it too when a peer has ended well, and the interpreter drops handlers."""
+    if signal.getsignal(signal.SIGUSR1) is _live_on:
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 def _log_to_stderr() -> None:
