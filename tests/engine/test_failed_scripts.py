@@ -66,7 +66,7 @@ def test_a_failed_script_stands_where_it_raised(rig):
     """P3: the state says where and why; the line is that of the exception, not of the `finally` that ran after it."""
     _, state = failed(rig)
     assert {name: state[name] for name in PLACE} == PLACE
-    assert rig.node.text() == "finally\n" * 2
+    rig.node.wait_for(lambda: rig.node.text() == "finally\n" * 2, "what it printed")
     assert rig.node.text(name="stderr").endswith("ZeroDivisionError: division by zero\n")
 
 

@@ -10,7 +10,7 @@ from pxshell.terminal import run_cells
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-ROUNDS = 20
+ROUNDS = 8
 SCRIPT = "x = 1\ny = x + 1\nx = 3\n"
 
 

@@ -7,6 +7,7 @@ import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
+import attack
 import environments
 import pytest
 
@@ -195,9 +196,9 @@ def test_the_ranks_that_torchrun_starts_anew_are_a_world_of_their_own(tmp_path):
         assert joined()[0].directory != first
         with Cluster.attach(joined()[0].name) as cluster:
             client = cluster.client()
-            answer = client.request("px_peek_request", {"code": "attempt"}, RankSet.of(1))
+            answer = attack.run(client, "attempt", RankSet.of(1), places=[["peek", "1"]])
             assert answer.wait(LIMIT_S)
-            assert [content["text"] for _, content in answer.replies()] == ["1"]
+            assert attack.results_of(answer) == {"1": "1"}
             (tmp_path / "go1").touch()
             _, err = job.communicate(timeout=LIMIT_S)
     assert job.returncode == 0, err
