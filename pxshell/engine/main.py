@@ -80,7 +80,7 @@ def _live_on(_number: int, _frame: object) -> None:
 
 
 def _ignore_peers() -> None:
-    """Keep ignoring it to the end: Hydra sends it too when a peer has ended well, and the interpreter drops handlers."""
+    """Ignore it to the very end: Hydra sends it of peers that ended well too, and the interpreter drops handlers."""
     if signal.getsignal(signal.SIGUSR1) is _live_on:
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
