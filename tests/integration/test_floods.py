@@ -70,7 +70,6 @@ def test_a_flood_of_one_rank_is_cut_with_notice_and_everything_stays_reachable()
         assert log.stat().st_size == FLOOD
         assert cuts, "the view was not cut"
         assert shown + cut == FLOOD
-        assert slowest < 2
         assert peak["node"] < NODE_LIMIT
         assert peak["controller"] < CONTROLLER_LIMIT
         assert growth["client"] < CLIENT_GROWTH
