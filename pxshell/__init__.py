@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pxshell.engine.pause import pause
     from pxshell.errors import (
         AuthenticationError,
+        CallAbortedError,
         ClusterNotFoundError,
         CompositeError,
         ConnectionFileError,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuthenticationError",
+    "CallAbortedError",
     "Client",
     "Cluster",
     "ClusterNotFoundError",

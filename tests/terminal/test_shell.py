@@ -356,7 +356,7 @@ def test_the_history_is_ipythons_own(work, client, painted):
 
 def test_help_says_what_runs_here(work, client, painted):
     """The table of what runs here is what `?px` prints."""
-    painted.resize(60)
+    painted.resize(120)
     work(client, "?px[0-3]>", lambda: painted.type("?px\r"), "?F5, Alt-r", *LEAVE)
     shown = re.findall(r"%(\w+)", painted.text())
     assert set(shown) >= HERE
