@@ -220,8 +220,7 @@ class Backend:
             frame: Where the main thread is now, which goes on when the editor says so.
         """
         self.trace_main(frame)
-        main: Any = self._main  # what pydevd knows of it is an attribute that it has set
-        main.additional_info.pydev_message = type(error).__name__
+        self._set_info(self._main).pydev_message = type(error).__name__
         self._db.set_suspend(self._main, self._cmd_exception)
         entry = error.__traceback__
         while entry is not None and entry.tb_next is not None:
