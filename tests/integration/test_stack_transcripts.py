@@ -1,28 +1,19 @@
 """The transcripts of docs/guide/stacks.md, typed on real MPI ranks: what is shown is what the page says."""
 
-import re
 import sys
 from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from pxshell.magics import load, unload_ipython_extension
+from pxshell.magics import unload_ipython_extension
 from traitlets.config import Config as IPythonConfig
+from transcripts import DEADLINE, ROOT, Prompt, parted, transcripts, without_numbers
 
 from pxshell import Cluster
-from pxshell.render import to_plain
-from pxshell.session import Config, Session
-from pxshell.testing.scripted import RecordingDisplay
 from pxshell.testing.waiting import wait_until
 
 pytestmark = [pytest.mark.mpi, pytest.mark.timeout(120)]
 
-ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "guide" / "stacks.md"
-TRANSCRIPT = re.compile(r"^```transcript (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PROMPT = re.compile(r"^px\[[^>]*> ", re.MULTILINE)
-#: Seconds until a program has come to where it hangs; the machine may be slow.
-DEADLINE = 60.0
 TIGHT = """
 import numpy as np
 from mpi4py import MPI
@@ -36,41 +27,8 @@ loop()
 """
 
 
-def transcripts():
-    found = TRANSCRIPT.findall(PAGE.read_text())
-    return [pytest.param(program, text, id=Path(program).stem) for program, text in found]
-
-
-def parted(text):
-    """Part a transcript into what comes unasked, and each line that is typed with what it shows."""
-    unasked, *cells = PROMPT.split(text)
-    return unasked, [cell.partition("\n")[::2] for cell in cells]
-
-
-def without_numbers(text):
-    """Return a text without times, and without the name of a C function that not every system can tell."""
-    text = re.sub(r"\d+(?:\.\d+)? s\b", "N s", text)
-    return re.sub(r"holds the GIL, in \w+", "holds the GIL", text)
-
-
-class Prompt:
-    """A session on a cluster, typed at."""
-
-    def __init__(self, client, shell):
-        self._client = client
-        self._shell = shell
-        self.display = RecordingDisplay()
-        # Not to wait 10 s for the watchdog.
-        self.session = Session(client, self.display, Config(watchdog=1.0))
-        self.holder = load(shell, self.session, self.display)
-
-    def shown(self, events):
-        return without_numbers("".join(to_plain(event, self._client.ranks) for event in events))
-
-    def type(self, line):
-        before = len(self.display.events)
-        self._shell.run_cell(line)
-        return self.shown(self.display.events[before:])
+def transcripts_here():
+    return [pytest.param(program, text, id=Path(program).stem) for program, text in transcripts("stacks.md")]
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +61,7 @@ def prompt_on(ipython):
         one.session.close() if isinstance(one, Prompt) else one.stop(0.0)
 
 
-@pytest.mark.parametrize(("program", "text"), transcripts())
+@pytest.mark.parametrize(("program", "text"), transcripts_here())
 def test_what_the_page_shows_is_what_is_seen(prompt_on, program, text):
     """P3, P4, P6: every rank is accounted for, whatever it waits in, and an odd one stands out."""
     prompt = prompt_on(program)
@@ -137,7 +95,7 @@ def test_a_loop_around_one_call_of_mpi_moves_although_no_name_changes(prompt_on,
 
 
 def test_the_page_has_a_transcript_of_each_kind_of_hang():
-    assert [Path(program).stem for program, _ in TRANSCRIPT.findall(PAGE.read_text())] == [
+    assert [Path(program).stem for program, _ in transcripts("stacks.md")] == [
         "hang",
         "collective",
         "endless",
