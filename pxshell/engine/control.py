@@ -118,7 +118,7 @@ class Control:
         self._started = started
         self._stopped = stopped
         self._looking = Looking(main_ident)
-        self._sight = Sight(main_ident, activity, pauser)
+        self._sight = Sight(main_ident, activity, pauser, aborter)
         self._main_ident = main_ident
         self._aside = Aside()
         # SimpleQueue: its put is reentrant; the pauser's events come from wherever it is.

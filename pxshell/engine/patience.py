@@ -38,6 +38,8 @@ class Patience:
     def __init__(self, pauser: Pauser, main_ident: int) -> None:
         self._pauser = pauser
         self._main_ident = main_ident
+        #: Waits that have been begun, roughly where threads begin them too: another number is another wait.
+        self.waits = 0
         self._lock = threading.Lock()  # guards the two below
         self._call = ""
         self._is_given_up = False
@@ -52,6 +54,7 @@ class Patience:
         Raises:
             CallAbortedError: `give_up` was called meanwhile.
         """
+        self.waits += 1
         for _ in range(_SPINS):
             if is_done():
                 return

@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any
 
-from pxshell.engine.aborting import begin_of
+from pxshell.engine.aborting import Aborter, begin_of
 from pxshell.engine.activity import ActivityReport
 from pxshell.engine.frames import is_own_code
 from pxshell.engine.moves import Moves
@@ -31,12 +31,14 @@ class Sight:
         main_ident: Identifier of the main thread.
         activity: The rank's state.
         pauser: Asked for the frame that is paused.
+        aborter: Asked for the waits of the main thread, where they are ours.
     """
 
-    def __init__(self, main_ident: int, activity: ActivityReport, pauser: Pauser) -> None:
+    def __init__(self, main_ident: int, activity: ActivityReport, pauser: Pauser, aborter: Aborter) -> None:
         self._main_ident = main_ident
         self._activity = activity
         self._pauser = pauser
+        self._aborter = aborter
         self._moves = Moves()
 
     def answer(self, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,7 +50,8 @@ class Sight:
             return reply_of(failed, StackEnd(note=_NOTES[activity]))
         frame = self._frame()
         watch = str(content.get("watch") or "")
-        still = self._moves.still(watch, frame) if watch else -1
+        patience = self._aborter.patience
+        still = self._moves.still(watch, frame, patience.waits if patience else 0) if watch else -1
         if content.get("brief"):
             return reply_of([], StackEnd(still=still))
         end = StackEnd(note=_NOTES[activity]) if activity in _NOTES else wait_of(begin_of(frame))

@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 
-from pxshell.errors import UsageError
+from pxshell.errors import PxshellError, UsageError
 from pxshell.protocol.stacktree import StackTree
 from pxshell.protocol.state import Activity, RankState
 from pxshell.protocol.types import RUN
@@ -30,6 +30,8 @@ _GATHER_S = 0.3
 # A peer that stands at one place in all of so many looks, this far apart, waits there.
 _LOOKS = 3
 _BETWEEN_LOOKS_S = 0.4
+# Peers that still move are looked at again, ever more seldom, for as long as a failed rank is kept.
+_LONGEST_S = 5.0
 _LOOK_LIMIT_S = 1.0
 _CELL = re.compile(r"<px cell (\d+)>:(\d+)")
 
@@ -66,6 +68,8 @@ class FailureNotices:
         self._told: set[tuple[int, str]] = set()
         self._has_taught = False
         self._closed = threading.Event()
+        #: Set when somebody has failed anew, and in the end.
+        self._news = threading.Event()
         self._thread: threading.Thread | None = None
 
     def heard(self, ranks: RankSet, state: RankState) -> None:
@@ -79,6 +83,7 @@ class FailureNotices:
             self._told |= {(rank, state.pause) for rank in new}
             key = place_text(state), state.why
             self._new[key] = (self._new.get(key, (EMPTY, state))[0] | new, state)
+            self._news.set()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._tell, name="pxshell-failures", daemon=True)
                 self._thread.start()
@@ -92,6 +97,7 @@ class FailureNotices:
         """Tell nothing more."""
         with self._lock:
             self._closed.set()
+            self._news.set()
             thread = self._thread
         if thread is not None:
             thread.join()
@@ -100,15 +106,19 @@ class FailureNotices:
         while not self._closed.wait(self._gather):
             with self._lock:
                 new, self._new = self._new, {}
-                if not new:
+                if self._closed.is_set() or not new:
                     self._thread = None
                     return
+                self._news.clear()
             failed = EMPTY
             for ranks, state in sorted(new.values(), key=lambda one: one[0].first):
                 failed |= ranks
                 self._desk.say(failure_text(ranks, state), "error", ranks)
             self._teach(failed)
-            self._tell_peers(failed)
+            try:
+                self._tell_peers(failed)
+            except PxshellError:
+                continue  # the cluster has gone; whoever waits for it says so
 
     def _teach(self, failed: RankSet) -> None:
         if self._has_taught:
@@ -122,20 +132,27 @@ class FailureNotices:
         )
 
     def _tell_peers(self, failed: RankSet) -> None:
-        """Say which ranks wait for those that have failed, and where; ranks that move go on, and need no word."""
+        """Say which ranks wait for those that have failed, and where; ranks that move are looked at again."""
         it = "it" if len(failed) == 1 else "them"
-        for (text, is_call), ranks in self._standing().items():
-            wait = "waits" if len(ranks) == 1 else "wait"
-            self._desk.say(
-                f"{ranks} {wait} for {it} {text}" if is_call else f"{ranks} {_stand(ranks)} {text}", ranks=ranks
-            )
+        told, pause = EMPTY, self._between
+        while failed & self._desk.ranks_that(has_failed):
+            for (text, is_call), ranks in self._standing(told).items():
+                told |= ranks
+                wait = "waits" if len(ranks) == 1 else "wait"
+                self._desk.say(
+                    f"{ranks} {wait} for {it} {text}" if is_call else f"{ranks} {_stand(ranks)} {text}", ranks=ranks
+                )
+            # Where all are paused or at a prompt, somebody may let them run yet.
+            if EMPTY < self._desk.ranks_that(is_running_script) <= told or self._news.wait(pause):
+                return
+            pause = min(2 * pause, _LONGEST_S)
 
-    def _standing(self) -> dict[tuple[str, bool], RankSet]:
+    def _standing(self, told: RankSet) -> dict[tuple[str, bool], RankSet]:
         """Return the peers that do not move, by where they stand, and whether that is a call that waits for others."""
         watch, tree = uuid.uuid4().hex, StackTree()
         for number in range(_LOOKS):
-            peers = self._desk.ranks_that(is_running_script)
-            if not peers or self._closed.wait(self._between if number else 0.0):
+            peers = self._desk.ranks_that(is_running_script) - told
+            if not peers or (number and self._news.wait(self._between)):
                 return {}
             tree = self._stacks.take(peers, _LOOK_LIMIT_S, watch=watch)
         found: dict[tuple[str, bool], RankSet] = {}

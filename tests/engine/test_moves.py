@@ -1,10 +1,12 @@
 """Whether a rank has moved between two looks."""
 
 import sys
+import threading
 
 import pytest
 
 from pxshell.engine.moves import Moves
+from pxshell.engine.patience import Patience
 
 
 def test_a_frame_that_stands_is_still_and_counts_the_looks():
@@ -41,6 +43,26 @@ def test_each_who_looks_has_a_count_of_its_own_and_the_oldest_are_forgotten():
     for number in range(16):
         moves.still(str(number), None)
     assert moves.still("a", None) == 0
+
+
+def test_a_wait_in_the_place_of_a_call_of_mpi_is_no_move_and_the_next_one_is():
+    """P4: a rank stands, though pxshell's loop on top of it spins; a healthy loop around one call moves."""
+    moves, counts = Moves(), []
+
+    class Unasked:
+        def stop_if_asked(self, frame):
+            return False
+
+    def is_done():
+        # The one who asks is pxshell's loop: first the one that spins, then the one that sleeps.
+        counts.append(moves.still("w", sys._getframe(1), patience.waits))
+        return next(looks)
+
+    patience = Patience(Unasked(), threading.get_ident())
+    looks = iter(([False] * 203 + [True]) * 2)
+    for _ in range(2):
+        patience.until(is_done, "Recv")
+    assert counts == [*range(204)] * 2
 
 
 @pytest.mark.parametrize("value", [object(), [1], {"a": 1}])

@@ -42,6 +42,14 @@ def test_what_takes_longer_lets_a_pause_in_until_it_is_done():
     assert set(asked.frames) == {"_wait"}
 
 
+def test_each_wait_is_counted():
+    """Who looks twice can tell one wait from the next of the same call."""
+    patience = Patience(Asked(), MAIN)
+    for number in range(3):
+        assert patience.waits == number
+        patience.until(lambda: True, "Recv")
+
+
 def test_a_call_that_is_given_up_raises_and_the_next_does_not():
     """The rank is free; what it does next is its own."""
     patience = Patience(Asked(lambda: calls.append(patience.give_up())), MAIN)

@@ -106,6 +106,26 @@ def test_peers_that_move_and_peers_in_no_call_are_not_said_to_wait(running):
     assert "wait" not in running.shown()
 
 
+def test_a_peer_that_comes_to_wait_later_is_told_then(running):
+    """P3: it may compute for a while before it needs the failed rank; each is told once."""
+    running.session._notices._failures._between = 0.01
+    moving = {"2"}
+
+    def answer(asked):
+        looks[asked.content["watch"]] = looks.get(asked.content["watch"], -1) + 1
+        for rank in asked.ranks:
+            still = 0 if str(rank) in moving else looks[asked.content["watch"]]
+            entries = [["/home/me/sim.py", 90, "step", True]]
+            yield Said("px_stacks_reply", {"status": "ok", "entries": entries, "end": [*ALLREDUCE, still]}, str(rank))
+
+    looks = {}
+    running.client.on("px_stacks_request", answer)
+    fail(running)
+    assert "0-1 wait for it in Allreduce, sim.py:90\n" in told(running, "wait for it")
+    moving.clear()
+    assert told(running, "wait") == "2 waits for it in Allreduce, sim.py:90\n"
+
+
 def test_peers_that_stand_in_no_call_that_is_known_are_said_to_stand(running):
     stands(running.client, end=["", "", "", False, "", False])
     fail(running)
