@@ -2,8 +2,9 @@
 
 A rank has moved when a frame has come or gone, is at another instruction, or a local of the user's code has another
 value. What pxshell does on top of the program's frames, as it waits in the place of a call of MPI, is no move of the
-program; that it has begun another such wait is. A loop around one call that changes no name at all may look as if it stood still; up to Python 3.12 the counters
-in its code, with which the interpreter tries to specialize what cannot be (as calls of mpi4py), still tell.
+program; that it has begun another such wait is. A loop around one call that changes no name at all may look as if it
+stood still; up to Python 3.12 the counters in its code, with which the interpreter tries to specialize what cannot be
+(as calls of mpi4py), still tell.
 """
 
 from __future__ import annotations
