@@ -19,6 +19,7 @@ import at_ranks
 import bench
 import echo
 import editor
+import floods
 import interruptible
 import local_ranks
 import stacks
@@ -32,6 +33,7 @@ PARTS = {
     "stacks": stacks.figures,
     "interruptible": interruptible.figures,
     "local": local_ranks.figures,
+    "floods": floods.figures,
     "ipyparallel": against_ipyparallel.figures,
 }
 

@@ -163,6 +163,12 @@ class RankShell(ZMQInteractiveShell):
         data = text if isinstance(text, dict) else {"text/plain": text}
         self.display_pub.publish({"text/plain": data.get("text/plain", "")})
 
+    @contextmanager
+    def _tee(self, channel: str) -> Iterator[None]:
+        # From version 9 on IPython keeps all that a cell prints, for a history that nobody saves here: memory without
+        # a bound. A private name of IPython's, as the one below.
+        yield
+
     # Failures:
 
     def showtraceback(

@@ -56,6 +56,13 @@ def test_a_megabyte_printed_in_c_with_the_gil_held_does_not_hang(node):
     assert node.text(request, "stderr") == "y" * 1000000
 
 
+def test_what_a_cell_prints_is_not_kept_in_the_rank(node):
+    """P7: a rank that prints for a week is no larger after it."""
+    node.run("for _ in range(100):\n    print('x' * 1000)\n'done'")
+    kept = "[one.output_type for ones in get_ipython().history_manager.outputs.values() for one in ones]"
+    assert one(node.run(kept), "execute_result")["data"]["text/plain"] == "['execute_result']"
+
+
 def test_rank_and_size_are_there(node):
     """A fresh REPL defines them."""
     assert one(node.run("rank, size"), "execute_result")["data"]["text/plain"] == "(0, 2)"
