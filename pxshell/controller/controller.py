@@ -20,7 +20,7 @@ from pxshell.protocol.pending import PendingReplies
 from pxshell.protocol.prefix import Hello
 from pxshell.protocol.state import StateTable
 from pxshell.protocol.types import Lane, Role
-from pxshell.ranks import RankSet
+from pxshell.ranks import EMPTY, RankSet
 from pxshell.transport.base import Peer, Proof, Server
 from pxshell.transport.branches import NO_SUCH_RANK, Branches
 from pxshell.transport.paced import PacedOutlet
@@ -198,7 +198,7 @@ class Controller:
         elif message.type == "px_state" and self._branches.learn(message):
             self._finish_later()
         self._tunnels.said(message)
-        self._up.add(message)
+        self._up.add(message, self._branches.nodes.get(node, EMPTY))
 
     def _ranks(self, node: Peer, message: Message) -> None:
         for description in message.data()["ranks"]:

@@ -21,7 +21,7 @@ from pxshell.protocol.outlet import Outlet
 from pxshell.protocol.pending import PendingReplies
 from pxshell.protocol.prefix import Hello
 from pxshell.protocol.types import Lane, Role
-from pxshell.ranks import RankSet
+from pxshell.ranks import EMPTY, RankSet
 from pxshell.transport.base import Connector, Peer, Proof, Server
 from pxshell.transport.branches import NO_SUCH_RANK, Branches
 from pxshell.transport.upward import Upward
@@ -117,7 +117,7 @@ class BelowRelay:
                 relay.descriptions[description["rank"]] = description
         elif message.type == "px_state":
             relay.branches.learn(message)
-        relay.up.add(message)
+        relay.up.add(message, relay.branches.nodes.get(peer, EMPTY))
 
     def peer_silent(self, peer: Peer, silent: bool) -> None:
         """A node gives no sign of life, or is back."""

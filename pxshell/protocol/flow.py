@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pxshell.protocol.fold import Folder
+from pxshell.protocol.items import alone
 from pxshell.protocol.message import Message
-from pxshell.ranks import RankSet
+from pxshell.ranks import EMPTY, RankSet
 
 __all__ = ["UpwardFlow"]
 
@@ -41,8 +42,17 @@ class UpwardFlow:
         """When `flush` is due; None while nothing waits."""
         return self._due
 
-    def add(self, message: Message, now: float) -> list[Message]:
-        """Take one message; return what may go on at once."""
+    def add(self, message: Message, now: float, settled: RankSet = EMPTY) -> list[Message]:
+        """Take one message; return what may go on at once.
+
+        Args:
+            message: What some ranks say.
+            now: Seconds.
+            settled: Ranks that are not waited for because what they say comes the same way, folded with this: those of
+                the relay below that sent it.
+        """
+        if not len(self._folder) and not self._expected(message.header.parent) - message.ranks - settled:
+            return [alone(message)]
         self._folder.add(message)
         if self._folder.size > FLUSH_BYTES:
             return self.flush()

@@ -10,7 +10,7 @@ from pxshell.protocol.stacktree import merged_content
 from pxshell.protocol.types import Fold, type_of
 from pxshell.ranks import EMPTY, RankSet
 
-__all__ = ["Item", "Key", "Part", "is_merge", "lines_of", "messages_of", "parts_of", "stream_of"]
+__all__ = ["Item", "Key", "Part", "alone", "is_merge", "lines_of", "messages_of", "parts_of", "stream_of"]
 
 #: (scope, detail): what has equal keys is equal; lines with equal scopes belong to one stream.
 Key = tuple[Hashable, Hashable]
@@ -102,6 +102,14 @@ def messages_of(items: Iterable[Item]) -> list[Message]:
     if lines:
         out.append(_stream_message(lines))
     return out
+
+
+def alone(message: Message) -> Message:
+    """Return what folding makes of a message that nothing folds with."""
+    row = type_of(message.header.type)
+    if row is not None and row.fold is Fold.LINES and (message.header.mark or message.header.digest):
+        return message.with_header(mark=0, digest=b"")
+    return message
 
 
 def _same_stream(one: Item, other: Item) -> bool:

@@ -8,6 +8,7 @@ from pxshell.protocol.flow import UpwardFlow
 from pxshell.protocol.message import Message
 from pxshell.protocol.pending import PendingReplies
 from pxshell.protocol.types import Lane
+from pxshell.ranks import EMPTY, RankSet
 from pxshell.transport.base import Reactor, Timer
 
 __all__ = ["Upward"]
@@ -40,10 +41,10 @@ class Upward:
         }
         self._timers: dict[Lane, Timer] = {}
 
-    def add(self, message: Message) -> None:
-        """Take one message of a rank."""
+    def add(self, message: Message, settled: RankSet = EMPTY) -> None:
+        """Take one message of ranks; see `UpwardFlow.add`."""
         lane = message.lane
-        self._hand_on(self._flows[lane].add(message, self._reactor.time()))
+        self._hand_on(self._flows[lane].add(message, self._reactor.time(), settled))
         self._pending.answered(message)
         self._schedule(lane)
 

@@ -95,6 +95,26 @@ def test_what_nobody_can_join_does_not_wait():
     assert len(a_flow().add(said_whole(0, "input_request", "name?"), 1.0)) == 1
 
 
+def test_what_one_rank_alone_can_say_goes_on_as_it_is():
+    """P7: a flood of one rank is not cut into lines and put together again."""
+    flow = a_flow(expected=RankSet.of(2))
+    said = stream(2, "a\nb\n")
+    assert flow.add(said, 1.0) == [said.with_header(mark=0, digest=b"")]
+    assert flow.deadline is None
+    plain = flow.add(said, 1.0)[0]
+    assert flow.add(plain, 1.0)[0] is plain
+
+
+def test_what_the_only_relay_below_has_folded_goes_on_as_it_is_and_behind_what_waits():
+    """P1: nobody who is not there already can join it; but what was said before goes first."""
+    flow = a_flow()
+    reply = said_whole(0, "execute_reply", "ok")
+    assert flow.add(reply, 1.0, settled=ALL) == [reply]
+    assert flow.add(stream(1, "a\n"), 1.0, settled=RankSet.span(1, 3)) == []
+    assert flow.add(stream(0, "b\n"), 1.0, settled=ALL) == []
+    assert texts(flow.flush()) == [("1", "a\n"), ("0", "b\n")]
+
+
 @given(spoken(ranks=4), st.randoms(use_true_random=False), st.sets(st.integers(0, 3)))
 def test_whatever_comes_when_all_goes_on_in_order(histories, rng: Random, late):
     """P1, P2, P3: with late ranks, deaths and windows that end at any moment."""
@@ -105,7 +125,8 @@ def test_whatever_comes_when_all_goes_on_in_order(histories, rng: Random, late):
     out = []
     for now, message in enumerate(messages):
         pending.alive |= message.ranks
-        out += flow.add(message, float(now))
+        settled = RankSet(rank for rank in range(4) if rng.random() < 0.5)
+        out += flow.add(message, float(now), settled)
         pending.answered(message)
         if rng.random() < 0.1:
             pending.gone(message.ranks)
