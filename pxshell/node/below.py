@@ -84,7 +84,7 @@ class EngineHandler:
         if not node.is_owner:
             node.server.send(peer, node.message("px_output", {"token": ""}, ranks))
             return
-        output = RankOutput(node.loop, self._text_taker(record), self._log_taker(record))
+        output = RankOutput(node.turns, self._text_taker(record), self._log_taker(record), node.launch.size)
         record.output = output
         node.server.send(peer, node.message("px_output", {"token": output.token}, ranks), output.write_ends)
         output.release()

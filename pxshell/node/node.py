@@ -17,6 +17,7 @@ from pxshell.node.launch import Launch, LaunchFile, StartedProcess
 from pxshell.node.leavings import Leavings
 from pxshell.node.outside import OutsideStacks
 from pxshell.node.sent import SentSignals
+from pxshell.node.turns import Turns
 from pxshell.node.warm import WarmProcess
 from pxshell.protocol.digest import with_digest
 from pxshell.protocol.endings import status_text
@@ -62,6 +63,8 @@ class Node:
         self.file = LaunchFile.read(directory / "launch.json")
         self.launch = Launch(loop, self.file, directory, self._process_ended, warm)
         self.engines = Engines()
+        #: What ranks print; a flood of it.
+        self.turns = Turns(loop)
         self.sent = SentSignals(loop.time)
         self.pending = PendingReplies()
         self.outlet = PacedOutlet(loop, self.send_up, self._log_names)

@@ -8,15 +8,20 @@ import secrets
 from collections import deque
 from collections.abc import Callable
 
+from pxshell.node.turns import Turns
 from pxshell.protocol.marks import MarkReader, Position, Text
-from pxshell.transport.base import Reactor, Timer
+from pxshell.transport.base import Timer
 
-__all__ = ["RankOutput"]
+__all__ = ["RankOutput", "pipe_size"]
 
-#: Bytes that one wake-up reads of one pipe at most, so that a flood does not keep the node from everything else.
-_READ_AT_ONCE = 1 << 18
-#: Bytes; where the system allows. A larger pipe lets a rank print on while the node does something else.
-_PIPE_SIZE = 1 << 20
+#: Bytes that one wake-up reads of one pipe at most, so that a flood does not keep the node from everything else: of
+#: short lines of many ranks, which cost most, some milliseconds of folding.
+_READ_AT_ONCE = 1 << 15
+#: Bytes of the pipes of all ranks' standard output together, and of one at least and at most. What fits into its pipe
+#: a rank prints without a pause: one rank prints on while the node does something else, while 64 at once would leave
+#: node and controller no core.
+_ALL_PIPES = 4 << 20
+_PIPE_SIZES = 1 << 16, 1 << 20
 #: Seconds that a partial line waits for its end.
 _PARTIAL_LINE = 0.05
 #: Linux's F_SETPIPE_SZ; the module names it from 3.10 on, on Linux.
@@ -26,11 +31,11 @@ _F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", None)
 class _Pipe:
     """One pipe, read and cut into text and positions."""
 
-    def __init__(self, token: str, name: str) -> None:
+    def __init__(self, token: str, name: str, size: int) -> None:
         self.read_end, self.write_end = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
         os.set_blocking(self.read_end, False)
         if _F_SETPIPE_SZ is not None:
-            _grow(self.read_end)
+            _resize(self.read_end, size)
         self.reader = MarkReader(token, name)
         self.items: deque[Text | Position] = deque()
         self.is_open = True
@@ -53,9 +58,15 @@ class _Pipe:
         return data
 
 
-def _grow(fd: int) -> None:
+def pipe_size(ranks: int) -> int:
+    """Return how many bytes each pipe holds on a node with so many ranks, where the system allows."""
+    least, most = _PIPE_SIZES
+    return min(max(_ALL_PIPES // max(ranks, 1), least), most)
+
+
+def _resize(fd: int, size: int) -> None:
     try:
-        fcntl.fcntl(fd, _F_SETPIPE_SZ, _PIPE_SIZE)  # type: ignore[arg-type]
+        fcntl.fcntl(fd, _F_SETPIPE_SZ, size)  # type: ignore[arg-type]
     except PermissionError:
         return  # over the user's limit of pipe pages: the default size does
 
@@ -64,23 +75,27 @@ class RankOutput:
     """The pipes of one rank.
 
     Text is handed on whole line by whole line; the rest of a line waits for its end, for other text, for a message
-    of the
-    rank, or 50 ms. Text behind a position waits until `advance` has been called for it.
+    of the rank, or 50 ms. Text behind a position waits until `advance` has been called for it.
 
     Args:
-        reactor: the loop that reads.
+        turns: the loop's readers of what ranks print.
         on_text: takes (name, cell, text).
-        on_bytes: takes the raw bytes without the marks, for the log.
+        on_log: takes the text without the marks, for the log.
+        ranks: how many ranks the node has.
     """
 
     def __init__(
-        self, reactor: Reactor, on_text: Callable[[str, str, str], None], on_log: Callable[[str], None]
+        self,
+        turns: Turns,
+        on_text: Callable[[str, str, str], None],
+        on_log: Callable[[str], None],
+        ranks: int = 1,
     ) -> None:
         self.token = secrets.token_hex(4)
-        self._reactor = reactor
+        self._turns = turns
         self._on_text = on_text
         self._on_log = on_log
-        self._pipes = (_Pipe(self.token, "stdout"), _Pipe(self.token, "stderr"))
+        self._pipes = tuple(_Pipe(self.token, name, pipe_size(ranks)) for name in ("stdout", "stderr"))
         self._done = 0
         self._partial: Text | None = None
         self._timer: Timer | None = None
@@ -90,12 +105,12 @@ class RankOutput:
     def _watch(self, pipe: _Pipe) -> None:
         if not pipe.is_watched:
             pipe.is_watched = True
-            self._reactor.add_reader(pipe.read_end, self._readable, pipe)
+            self._turns.add_reader(pipe.read_end, self._readable, pipe)
 
     def _ignore(self, pipe: _Pipe) -> None:
         if pipe.is_watched:
             pipe.is_watched = False
-            self._reactor.remove_reader(pipe.read_end)
+            self._turns.remove_reader(pipe.read_end)
 
     @property
     def write_ends(self) -> tuple[int, int]:
@@ -170,7 +185,7 @@ class RankOutput:
 
     def _flush_later(self) -> None:
         if self._partial is not None and self._timer is None:
-            self._timer = self._reactor.call_later(_PARTIAL_LINE, self.flush)
+            self._timer = self._turns.call_later(_PARTIAL_LINE, self.flush)
 
     def flush(self) -> None:
         """Hand on the partial line, if there is one."""

@@ -63,6 +63,7 @@ async def _serve_node(directory: Path, warm: WarmProcess | None) -> None:
         shared.close()
     await _close(controller)
     node.server.close()
+    node.turns.close()
 
 
 async def _serve_relay(directory: Path) -> None:

@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 
 from pxshell.node.output import RankOutput
+from pxshell.node.turns import Turns
 from pxshell.protocol.marks import Scope
 from pxshell.protocol.message import Message
 from pxshell.protocol.types import RUN, Role
@@ -43,6 +44,7 @@ class FakeNode:
         self._peers = []
         self._listeners = []
         self._loop = SelectLoop()
+        self._turns = Turns(self._loop)
         self._server = UnixServer(self._loop, self, path, hello=make_hello(Role.NODE), roles=(Role.ENGINE,))
         self._thread = threading.Thread(target=self._loop.run, name="fake-node")
         self._thread.start()
@@ -164,6 +166,7 @@ class FakeNode:
         for output in self._outputs.values():
             output.close()
         self._server.close()
+        self._turns.close()
         self._loop.stop()
 
     # What the server tells: the loop's thread.
@@ -179,7 +182,7 @@ class FakeNode:
         if not self._gives_pipes:
             self._server.send(peer, Message.make("px_output", "o1", {"token": ""}, ranks=ranks))
             return
-        output = RankOutput(self._loop, self._take_text, self._take_log)
+        output = RankOutput(self._turns, self._take_text, self._take_log)
         self._outputs[peer] = output
         self._server.send(
             peer, Message.make("px_output", "o1", {"token": output.token}, ranks=ranks), output.write_ends

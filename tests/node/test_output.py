@@ -6,7 +6,8 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 
-from pxshell.node.output import RankOutput
+from pxshell.node.output import RankOutput, pipe_size
+from pxshell.node.turns import Turns
 from pxshell.protocol.marks import Scope, cell_mark, position_mark, stream_mark
 
 
@@ -16,7 +17,8 @@ class Rank:
     def __init__(self) -> None:
         self.said: list[tuple[str, str, str]] = []
         self.logged: list[str] = []
-        self.output = RankOutput(asyncio.get_running_loop(), lambda *text: self.said.append(text), self.logged.append)
+        self.turns = Turns(asyncio.get_running_loop())
+        self.output = RankOutput(self.turns, lambda *text: self.said.append(text), self.logged.append)
         self.out, self.err = (os.dup(fd) for fd in self.output.write_ends)
         self.output.release()
         self.token = self.output.token
@@ -35,6 +37,7 @@ class Rank:
         os.close(self.out)
         os.close(self.err)
         self.output.close()
+        self.turns.close()
 
 
 def run(test: Callable[[Rank], Awaitable[None]]) -> None:
@@ -186,3 +189,8 @@ def test_a_megabyte_written_before_one_message_is_read_before_it() -> None:
         assert sum(len(said[2]) for said in rank.said) == 10_486 * 100
 
     run(check)
+
+
+def test_pipes_are_the_smaller_the_more_ranks_a_node_has() -> None:
+    """P6: 64 ranks that print wait for the node, and leave it a core; one need not."""
+    assert [pipe_size(ranks) for ranks in (1, 4, 16, 64, 1000)] == [1 << 20, 1 << 20, 1 << 18, 1 << 16, 1 << 16]
