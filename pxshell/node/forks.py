@@ -13,11 +13,13 @@ from typing import Protocol
 from pxshell.node.warm import WarmProcess
 from pxshell.node.watch import ProcessWatch
 from pxshell.ranks import RankSet
-from pxshell.transport.base import Reactor
+from pxshell.transport.base import Reactor, Timer
 
 __all__ = ["ForkServer", "ForkedProcess"]
 
 _LONGEST = 1 << 16
+#: Seconds in which a warm process answers something, imports on a busy machine included; one that is stopped does not.
+_ANSWER_S = 30.0
 
 
 class _Ended(Protocol):
@@ -86,14 +88,21 @@ class ForkServer:
     Args:
         reactor: the loop that hears of it.
         warm: ours from now on.
+        answer: Seconds without an answer after which it is ended: the ranks that were asked for do not come.
     """
 
-    def __init__(self, reactor: Reactor, warm: WarmProcess) -> None:
+    def __init__(self, reactor: Reactor, warm: WarmProcess, answer: float = _ANSWER_S) -> None:
         self._reactor = reactor
         self._warm = warm
+        self._answer = answer
+        self._due: Timer | None = None
+        #: Not sent yet: the socket holds some hundred requests.
+        self._unsent: deque[bytes] = deque()
+        self._is_full = False
         #: Asked for and not there yet, in order.
         self._coming: deque[ForkedProcess] = deque()
         self._running: dict[int, ForkedProcess] = {}
+        warm.socket.setblocking(False)
         reactor.add_reader(warm.socket.fileno(), self._readable)
 
     @property
@@ -106,11 +115,42 @@ class ForkServer:
         own = environment.items() - self._warm.environment.items()
         process = ForkedProcess(ranks, name, ended)
         self._coming.append(process)
+        self._unsent.append(json.dumps(dict(own)).encode())
+        self._send()
+        self._expect()
+        return process
+
+    def _send(self) -> None:
         try:
-            self._warm.socket.sendall(json.dumps(dict(own)).encode())
+            while self._unsent:
+                self._warm.socket.send(self._unsent[0])
+                self._unsent.popleft()
+        except BlockingIOError:
+            if not self._is_full:
+                self._is_full = True
+                self._reactor.add_writer(self._warm.socket.fileno(), self._writable)
         except (BrokenPipeError, ConnectionResetError):
             self._reactor.call_later(0.0, self._lost)
-        return process
+
+    def _writable(self) -> None:
+        self._ignore_room()
+        self._send()
+
+    def _ignore_room(self) -> None:
+        if self._is_full:
+            self._is_full = False
+            self._reactor.remove_writer(self._warm.socket.fileno())
+
+    def _expect(self) -> None:
+        """Give it the time for the next answer, if it owes one."""
+        if self._due is not None:
+            self._due.cancel()
+        self._due = self._reactor.call_later(self._answer, self._overdue) if self._coming else None
+
+    def _overdue(self) -> None:
+        # Stopped or stuck: what it has been asked for would come when nobody expects it any more.
+        self._warm.end()
+        self._lost()
 
     def _readable(self) -> None:
         try:
@@ -130,16 +170,20 @@ class ForkServer:
             process.begin(said["pid"], fds[0])
         else:
             self._coming.popleft().end(None)
+        self._expect()
 
     def _lost(self) -> None:
         """It has ended: what was asked for does not come, and what came is watched by us."""
         if not self.is_there:
             return
+        self._ignore_room()
         self._reactor.remove_reader(self._warm.socket.fileno())
         status = self._warm.wait()
         coming, running = list(self._coming), list(self._running.values())
         self._coming.clear()
         self._running.clear()
+        self._unsent.clear()
+        self._expect()
         for process in coming:
             process.end(status)
         for process in running:
@@ -147,6 +191,9 @@ class ForkServer:
 
     def close(self) -> None:
         """End it; its ranks run on."""
+        self._coming.clear()
+        self._expect()
         if self.is_there:
+            self._ignore_room()
             self._reactor.remove_reader(self._warm.socket.fileno())
             self._warm.kill()

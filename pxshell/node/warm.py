@@ -87,6 +87,10 @@ class WarmProcess:
         except subprocess.TimeoutExpired:
             return self.kill()
 
+    def end(self) -> None:
+        """Send it SIGKILL; `wait` is still to be called."""
+        self._process.kill()
+
     def kill(self) -> int:
         """End it at once: it holds nothing, and its ranks run on. Return its exit status."""
         self.socket.close()

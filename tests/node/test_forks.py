@@ -46,8 +46,11 @@ class Machine:
         self.log = os.open(directory / "log", os.O_WRONLY | os.O_CREAT)
         argv = [sys.executable, "-c", STANDIN]
         self.warm = WarmProcess(argv, self.common, str(directory), self.log)
-        self.server = ForkServer(asyncio.get_running_loop(), self.warm)
+        self.server = self.serve(20.0)
         self.ended: list[ForkedProcess] = []
+
+    def serve(self, answer: float) -> ForkServer:
+        return ForkServer(asyncio.get_running_loop(), self.warm, answer)
 
     def fork(self, rank: int, **own: str) -> ForkedProcess:
         environment = self.common | {"OUT": str(self.directory / f"{rank}")} | own
@@ -160,6 +163,34 @@ def test_a_rank_that_is_asked_of_a_dead_process_is_told_to_be_none(on_machine: C
         process = machine.fork(0)
         await machine.until(lambda: machine.ended)
         assert machine.ended == [process]
+
+    on_machine(check)
+
+
+def test_a_warm_process_that_is_stopped_is_ended_after_a_while_and_nobody_waits_for_its_ranks(
+    on_machine: Callable[..., None],
+) -> None:
+    """P3, P7: however many were asked for: what the socket does not hold waits here, and blocks nobody."""
+
+    async def check(machine: Machine) -> None:
+        machine.server = machine.serve(0.5)
+        machine.warm._process.send_signal(signal.SIGSTOP)
+        asked = [machine.fork(rank, LONG="x" * 8000) for rank in range(1000)]
+        await machine.until(lambda: len(machine.ended) == len(asked))
+        assert machine.ended == asked
+        assert {process.returncode for process in asked} == {-signal.SIGKILL}
+        assert not machine.server.is_there
+
+    on_machine(check)
+
+
+def test_requests_that_find_the_socket_full_are_sent_later(on_machine: Callable[..., None]) -> None:
+    """P3: none is lost, and each is answered in its turn."""
+
+    async def check(machine: Machine) -> None:
+        asked = [machine.fork(rank, LONG="x" * 50000, STATUS="3") for rank in range(40)]
+        await machine.until(lambda: len(machine.ended) == len(asked))
+        assert {process.returncode for process in asked} == {3}
 
     on_machine(check)
 
