@@ -100,10 +100,18 @@ def test_an_unsynchronised_pause_holds_all_and_changes_nothing(simulation, undis
     client = cluster.client()
     start(client)
     assert client.wait_until(lambda: len(client.states.where("busy")) == 4, 10)
+    # Ranks that wait in MPI_Init for one that is paused before it hold the GIL: begin where all are past it.
+    session.pause(sync="step")
+    session.resume()
+    assert client.wait_until(lambda: not client.states.where("paused"), 10)
     seen = Counter()
     for _ in range(5):
         session.pause()
-        assert client.wait_until(lambda: len(client.states.where("paused") | client.states.where("held")) == 4, 10)
+        wait_until(
+            lambda: len(client.states.where("paused") | client.states.where("held")) == 4,
+            10,
+            lambda: f"all are held: {[client.states.of(rank) for rank in range(4)]}",
+        )
         for rank in range(4):
             state = client.states.of(rank)
             assert state.file.endswith(".py") and state.line > 0, state
