@@ -36,7 +36,8 @@ DOMAIN = b"pxshell"
 #: How long a closed socket may take to send its good-bye; closing blocks no longer than that.
 LINGER_MS = 200
 
-_BATCH = 200
+#: Messages: some milliseconds of folding, after which the other lane has its turn.
+_BATCH = 64
 _COPIED_BYTES = 64 << 10
 
 
