@@ -1,7 +1,8 @@
 """The history of a cluster's cells: what the controller hands over without ever waiting for the disk.
 
-A thread of its own writes and reads the store. What comes faster than the disk takes it is left out beyond a limit,
-which costs the history and nobody else.
+A thread of its own writes and reads the store, a while later and all that has come by then at once: a cell that is run
+right now does not share the processor with the writing of the last one. What comes faster than the disk takes it is left
+out beyond a limit, which costs the history and nobody else.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pxshell.protocol.message import Message
 from pxshell.protocol.outlet import CUTTABLE
@@ -34,8 +35,13 @@ MAX_TEXT = 1024 * 1024
 _MAX_WAITING = 32 * 1024 * 1024
 #: Cells whose later answers are still taken.
 _REMEMBERED = 1000
+#: Seconds that the first of what is to be written waits for more; a controller that is killed loses as much.
+_GATHERING_S = 0.25
 #: Seconds that the last writes may take at the end.
 _LAST_WRITES_S = 2.0
+
+
+_Task: TypeAlias = "Callable[[Store], None]"
 
 
 @dataclass(slots=True)
@@ -59,14 +65,19 @@ class History:
         self._path = path
         self._cells: OrderedDict[str, _Cell] = OrderedDict()
         self._waiting = 0
+        #: What the thread is given next, and the bytes of it.
+        self._gathered: list[_Task] = []
+        self._gathered_bytes = 0
+        self._timer: asyncio.TimerHandle | None = None
         # Filled by the loop, emptied by the thread.
-        self._queue: SimpleQueue[tuple[Callable[[Store], None], int] | None] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[list[_Task], int] | None] = SimpleQueue()
         self._fault = ""
         self._thread = threading.Thread(target=self._run, name="pxshell-history", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Write what waits, and end the thread."""
+        self._hand_over()
         self._queue.put(None)
         self._thread.join(_LAST_WRITES_S)
 
@@ -106,9 +117,21 @@ class History:
         if cut:
             self._put(lambda store: store.cut(request, cut), 0)
 
-    def _put(self, task: Callable[[Store], None], size: int) -> None:
+    def _put(self, task: _Task, size: int) -> None:
         self._waiting += size
-        self._queue.put((task, size))
+        self._gathered_bytes += size
+        self._gathered.append(task)
+        if self._timer is None:
+            self._timer = self._loop.call_later(_GATHERING_S, self._hand_over)
+
+    def _hand_over(self) -> None:
+        """Give the thread what has been gathered."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._gathered:
+            self._queue.put((self._gathered, self._gathered_bytes))
+            self._gathered, self._gathered_bytes = [], 0
 
     def ask(self, wanted: dict[str, Any], answer: Callable[[dict[str, Any]], None]) -> None:
         """Answer a `px_history_request`: `answer` is called in the loop with the content of the reply."""
@@ -122,6 +145,7 @@ class History:
         for request, cell in self._cells.items():
             self._write_cut(request, cell)
         self._put(task, 0)
+        self._hand_over()
 
     def _written(self, size: int) -> None:
         self._waiting -= size
@@ -144,9 +168,11 @@ class History:
 
     def _serve(self, store: Store) -> None:
         while (item := self._queue.get()) is not None:
-            task, size = item
+            tasks, size = item
             try:
-                task(store)
+                with store.together():
+                    for task in tasks:
+                        _try(task, store)
             except Exception as error:  # noqa: BLE001 - a full disk, say: the next may find room
                 _log.warning("history: %s", error)
             if size:
@@ -155,6 +181,13 @@ class History:
     def _fail(self, error: Exception) -> None:
         _log.warning("there is no history: %s", error)
         self._fault = f"this cluster keeps no history: {error}"
+
+
+def _try(task: _Task, store: Store) -> None:
+    try:
+        task(store)
+    except Exception as error:  # noqa: BLE001 - a full disk, say: the next may find room
+        _log.warning("history: %s", error)
 
 
 def _begin(store: Store, request: Message, now: float) -> None:

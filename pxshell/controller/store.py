@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +54,31 @@ class Store:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.executescript(_SCHEMA)
+        #: More is about to be written: the limits are looked at then.
+        self._is_together = False
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write what is kept inside in one piece, which costs a fraction of writing each of it; then let the oldest go.
+
+        Raises:
+            sqlite3.Error: it could not be written.
+        """
+        self._db.execute("BEGIN")
+        self._is_together = True
+        try:
+            yield
+            self._is_together = False
+            self._trim()
+        finally:
+            self._is_together = False
+            # SQLite itself has ended it when the disk is full.
+            if self._db.in_transaction:
+                self._db.execute("COMMIT")
 
     def begin(self, request: Message, time: float) -> None:
         """Keep a cell; the same request again changes nothing.
@@ -100,7 +123,7 @@ class Store:
         self._db.execute("UPDATE cells SET cut_bytes = cut_bytes + ? WHERE id = ?", (size, request))
 
     def _trim(self) -> None:
-        while True:
+        while not self._is_together:
             count, size, oldest, newest = self._db.execute(
                 "SELECT count(*), total(size), min(number), max(number) FROM cells"
             ).fetchone()
