@@ -26,6 +26,7 @@ from traitlets.config import Config
 
 from pxshell.engine.error_text import text_of
 from pxshell.engine.failures import describe
+from pxshell.engine.formatting import RankDisplayFormatter
 from pxshell.engine.loops import run_coroutine
 
 __all__ = ["Ask", "RankKernel", "RankShell", "Speak", "make_shell"]
@@ -144,6 +145,24 @@ class RankShell(ZMQInteractiveShell):
         for name, value in mine.items():
             program.setdefault(name, value)
         program["_oh"] = mine["_oh"]
+
+    def init_display_formatter(self) -> None:
+        """Take ours, which finds the same."""
+        self.display_formatter = RankDisplayFormatter(parent=self)
+        self.configurables.append(self.display_formatter)
+
+    def should_run_async(
+        self, raw_cell: str, *, transformed_cell: str | None = None, preprocessing_exc_tuple: Any = None
+    ) -> bool:
+        """Tell whether a cell awaits; one without the words for it need not be compiled to know."""
+        code = transformed_cell or ""
+        if "await" not in code and "async" not in code:
+            return False
+        return bool(
+            super().should_run_async(
+                raw_cell, transformed_cell=transformed_cell, preprocessing_exc_tuple=preprocessing_exc_tuple
+            )
+        )
 
     def enable_gui(self, gui: Any = None) -> None:
         """Refuse event loops of windows."""
