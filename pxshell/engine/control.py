@@ -7,7 +7,8 @@ import queue
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from pxshell.engine.aborting import Aborter
 from pxshell.engine.activity import ActivityReport
@@ -30,7 +31,7 @@ from pxshell.engine.work import ANYWHERE, PEEK, Job, Refusal, Work, place_for
 from pxshell.protocol.message import Buffer, Message
 from pxshell.protocol.state import Activity
 
-__all__ = ["BRIEF_S", "Control"]
+__all__ = ["Control"]
 
 _log = logging.getLogger(__name__)
 
@@ -60,13 +61,13 @@ _ASIDE = frozenset(
         "inspect_request",
     }
 )
-#: Seconds that work may take without anybody being told that this rank is busy.
-BRIEF_S = 0.02
+#: What control does next: a message, what the pauser reports, or a step.
+_Item: TypeAlias = "Message | PauseEvent | Callable[[], None]"
 _ALL_WAIT = "the expressions that were evaluated at the side before have not ended"
 
 
 class Control:
-    """Handles every message but descriptors; `put` is for the io thread, all else is the control thread's.
+    """Handles every message but descriptors; `take` is for the io thread, `put` for any, all else the control thread's.
 
     Args:
         rank: This rank's number.
@@ -84,6 +85,7 @@ class Control:
             and whether one holds what has failed.
         started: Called when user code may start.
         stopped: Called when this process is asked to end.
+        came: Told, in the io thread, when work came for the main thread.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class Control:
         attended: Callable[[int, int, bool, bool], None],
         started: Callable[[], None],
         stopped: Callable[[], None],
+        came: Callable[[float], None],
     ) -> None:
         self._rank = rank
         self._main_ident = main_ident
@@ -117,16 +120,15 @@ class Control:
         self._attended = attended
         self._started = started
         self._stopped = stopped
+        self._came = came
         self._looking = Looking(main_ident)
         self._sight = Sight(main_ident, activity, pauser, aborter)
         self._main_ident = main_ident
         self._aside = Aside()
         # SimpleQueue: its put is reentrant; the pauser's events come from wherever it is.
-        self._queue: queue.SimpleQueue[Message | PauseEvent | None] = queue.SimpleQueue()
-        #: Request id to its reply; None while it runs. Shared with the main thread: single steps of a dict only.
+        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        #: Request id to its reply; None while it runs. The io thread's, the main thread's and ours: single steps only.
         self._seen: OrderedDict[str, Message | None] = OrderedDict()
-        #: When others are to know what the main thread does with the newest work.
-        self._tell_at: float | None = None
         self._pauses = PauseAnswers(rank, outbox, activity, pauser)
         self._debugging = Debugging(rank, pauser, self._notice)
         self._handlers: dict[str, Callable[[Message, Request], dict[str, Any] | None]] = {
@@ -161,9 +163,14 @@ class Control:
 
     # -- any thread ----------------------------------------------------------------------------------------------------
 
-    def put(self, item: Message | PauseEvent) -> None:
-        """Queue a message, or what the pauser reports."""
+    def put(self, item: _Item) -> None:
+        """Queue a message, what the pauser reports, or a step."""
         self._queue.put(item)
+
+    def tell(self) -> None:
+        """Let others know what the main thread does, unless they do."""
+        if self._activity.is_untold:
+            self._queue.put(self._activity.tell)
 
     def close(self) -> None:
         """End the thread."""
@@ -183,7 +190,6 @@ class Control:
                 item = self._next()
             except queue.Empty:
                 self._pauser.tick()
-                self._tell()
                 continue
             if item is None:
                 return
@@ -193,26 +199,18 @@ class Control:
                 _log.exception("control failed on %s", getattr(item, "type", item))
             if self._pauser.deadline() is not None:
                 self._pauser.tick()
-            self._tell()
 
-    def _next(self) -> Message | PauseEvent | None:
-        due = [when for when in (self._pauser.deadline(), self._tell_at) if when is not None]
-        if not due:
+    def _next(self) -> _Item | None:
+        due = self._pauser.deadline()
+        if due is None:
             return self._queue.get()
-        return self._queue.get(timeout=max(0.0, min(due) - time.monotonic()) + 0.001)
+        return self._queue.get(timeout=max(0.0, due - time.monotonic()) + 0.001)
 
-    def _tell(self) -> None:
-        if self._tell_at is not None and time.monotonic() >= self._tell_at:
-            self._tell_at = None
-            self._activity.tell()
-
-    def _take(self, item: Message | PauseEvent) -> None:
-        if not isinstance(item, Message):
+    def _take(self, item: _Item) -> None:
+        if isinstance(item, PauseEvent):
             self._pauses.report(item)
-        elif item.type in _WORK:
-            self._take_work(item)
-        elif item.type.startswith("comm_"):
-            self._put(Job.from_message(item, item.data(), ANYWHERE))
+        elif not isinstance(item, Message):
+            item()
         elif (handler := self._handlers.get(item.type)) is not None:
             if item.type in _ASIDE:
                 self._at_the_side(item, lambda: self._answer(item, handler))
@@ -241,26 +239,41 @@ class Control:
 
     # -- work ----------------------------------------------------------------------------------------------------------
 
+    def take(self, message: Message) -> None:
+        """Queue a message for the main thread, else for control; the io thread.
+
+        It speaks itself of nothing: whoever does may have to wait for what only it receives.
+        """
+        if message.type in _WORK:
+            self._take_work(message)
+        elif message.type.startswith("comm_"):
+            self._put(Job.from_message(message, message.data(), ANYWHERE))
+        else:
+            self._queue.put(message)
+
     def _take_work(self, message: Message) -> None:
         if message.id in self._seen:
-            kept = self._seen[message.id]
-            if kept is not None:
-                self._outbox.again(kept)
+            self._queue.put(partial(self._repeat, message.id))
             return
         self._remember(message.id)
         content = message.data()
         place = ANYWHERE if message.type == "comm_info_request" else place_for(self._rank, content)
         job = Job.from_message(message, content, place)
         if job.place == PEEK:
-            self._at_the_side(message, lambda: self._work_from_the_side(job))
+            self._queue.put(lambda: self._at_the_side(message, lambda: self._work_from_the_side(job)))
             return
         refusal = self._put(job)
         if refusal is not None:
-            self.refuse(job, refusal.why)
+            self._queue.put(partial(self.refuse, job, refusal.why))
 
     def _put(self, job: Job) -> Refusal | None:
-        self._tell_at = job.since + BRIEF_S
+        self._came(job.since)
         return self._work.put(job)
+
+    def _repeat(self, request: str) -> None:
+        kept = self._seen.get(request)
+        if kept is not None:
+            self._outbox.again(kept)
 
     def _remember(self, request: str) -> None:
         self._seen[request] = None

@@ -20,13 +20,14 @@ from typing import Any
 from pxshell.engine.aborting import Aborter
 from pxshell.engine.activity import ActivityReport
 from pxshell.engine.arming import call_in_main
-from pxshell.engine.control import BRIEF_S, Control
+from pxshell.engine.brevity import BRIEF_S
+from pxshell.engine.control import Control
 from pxshell.engine.editor import HAND_OVER, Debugger
 from pxshell.engine.error_text import text_of
 from pxshell.engine.frames import comes_from_user_code
 from pxshell.engine.interrupts import Interrupts
 from pxshell.engine.links import IoThread
-from pxshell.engine.outbox import Outbox, Request
+from pxshell.engine.outbox import Haste, Outbox, Request
 from pxshell.engine.output import Pipes
 from pxshell.engine.pause_states import Paused, PauseEvent
 from pxshell.engine.paused_frame import PausedFrame
@@ -130,6 +131,7 @@ class Engine:
             attended=self._attended,
             started=self._started,
             stopped=self._stopped,
+            came=self._work_came,
         )
         hello = make_hello(
             Role.ENGINE,
@@ -140,7 +142,15 @@ class Engine:
             epoch=epoch,
             script=script,
         )
-        self._io = IoThread(hello, path, listens=listens, bound=bound, received=self._received, left=self._left)
+        self._io = IoThread(
+            hello,
+            path,
+            listens=listens,
+            bound=bound,
+            received=self._received,
+            left=self._left,
+            brief_over=self._control.tell,
+        )
         self.outbox.tee.request_flush = lambda: self._io.flush_later(self.outbox.tee.flush)
         self._failures = itertools.count(1)
         #: The pause that has come about and is not told yet.
@@ -204,9 +214,9 @@ class Engine:
         if not self._listens:
             self._is_ready.wait()
 
-    def _post(self, messages: list[Message]) -> None:
+    def _post(self, messages: list[Message], haste: Haste) -> None:
         if not self._is_alone:
-            self._io.post(messages)
+            self._io.post(messages, haste)
 
     def _forked(self) -> None:
         """A child of the user's program is no rank: it holds none of our sockets and says nothing."""
@@ -458,11 +468,14 @@ class Engine:
 
     def _received(self, message: Message, fds: tuple[int, ...]) -> None:
         if message.type != "px_output":
-            self._control.put(message)
+            self._control.take(message)
             return
         if fds:
             self._pipes.take(str(message.data()["token"]), fds[0], fds[1], Scope())
         self._is_ready.set()
+
+    def _work_came(self, since: float) -> None:
+        self._io.brevity.begin(since)
 
     def _left(self, why: str) -> None:
         """There is no node: a rank without a script ends, a script goes on alone with its own output."""

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from pxshell.engine.brevity import Brevity
+from pxshell.engine.outbox import Haste
 from pxshell.engine.threads import start_thread
 from pxshell.errors import LinkLostError, PxshellError
 from pxshell.protocol.message import Message
@@ -43,6 +45,7 @@ class IoThread:
         bound: The socket at that path, if it is bound already.
         received: Takes (message, descriptors) in the io thread.
         left: Told why there is no node (any more), in the io thread.
+        brief_over: Told, in the io thread, when work that has come is not brief any more; see `Brevity`.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class IoThread:
         bound: Bound | None = None,
         received: Callable[[Message, tuple[int, ...]], None],
         left: Callable[[str], None],
+        brief_over: Callable[[], None],
     ) -> None:
         self._received = received
         self._left = left
@@ -62,6 +66,10 @@ class IoThread:
         self._listens = listens
         self._bound = bound
         self._loop = SelectLoop()
+        #: Of the work that has come.
+        self.brevity = Brevity(self._loop.call_later, brief_over)
+        #: Messages that were posted, in order; whoever has the loop's turn takes them out.
+        self._posted: deque[Message] = deque()
         #: Messages that found the link full, in order; the io thread's own.
         self._waiting: dict[Lane, deque[Message]] = {lane: deque() for lane in Lane}
         #: Bytes that were posted and that the link has not taken; the condition guards it.
@@ -85,11 +93,19 @@ class IoThread:
 
     # -- any thread ----------------------------------------------------------------------------------------------------
 
-    def post(self, messages: list[Message]) -> None:
+    def post(self, messages: list[Message], haste: Haste = Haste.SOON) -> None:
         """Send messages, in order."""
         with self._room:
             self._pending += sum(message.size for message in messages)
-        self._loop.call_soon_threadsafe(self._send_all, messages)
+        self._posted.extend(messages)
+        if haste is Haste.NOW:
+            self._loop.call_now_threadsafe(self._send_posted)
+            return
+        if haste is Haste.SHORTLY and self.brevity.is_watched:
+            self._loop.call_along_threadsafe(self._send_posted)
+            if self.brevity.is_watched:  # still: the loop wakes when that ends
+                return
+        self._loop.call_soon_threadsafe(self._send_posted)
 
     def wait_for_room(self) -> None:
         """Wait while too much waits for the node; without a lock, and ended by a signal handler that raises (P7)."""
@@ -139,16 +155,23 @@ class IoThread:
 
     # -- io thread -----------------------------------------------------------------------------------------------------
 
-    def _send_all(self, messages: list[Message]) -> None:
+    def _send_posted(self) -> None:
         assert self._connector is not None
-        for message in messages:
+        taken = 0
+        while self._posted:
+            message = self._posted.popleft()
             waiting = self._waiting[message.lane]
             if self._listens and not self._has_peer:
-                self._took(message.size)  # nobody listens; who comes later asks
-            elif waiting or not self._connector.send(message):
+                taken += message.size  # nobody listens; who comes later asks
+            elif waiting or not self._connector.send(message, more=self._is_followed(message.lane)):
                 waiting.append(message)
             else:
-                self._took(message.size)
+                taken += message.size
+        if taken:
+            self._took(taken)
+
+    def _is_followed(self, lane: Lane) -> bool:
+        return bool(self._posted) and self._posted[0].lane is lane
 
     def _copy(self, source: int, target: int) -> None:
         try:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from pxshell.engine.output import Pipes, flush_python
@@ -22,7 +23,18 @@ from pxshell.protocol.state import RankState
 from pxshell.protocol.types import Fold, Lane, lane_of, type_of
 from pxshell.ranks import RankSet
 
-__all__ = ["Outbox", "Request"]
+__all__ = ["Haste", "Outbox", "Outside", "Request"]
+
+
+class Haste(Enum):
+    """How soon a message has to leave."""
+
+    #: In the thread that speaks, which nothing interrupts and which holds nothing that the io thread waits for.
+    NOW = "now"
+    #: By the io thread.
+    SOON = "soon"
+    #: What a cell says: when it ends in a moment, together with the reply.
+    SHORTLY = "shortly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,14 @@ class Request:
 NOBODY = Request("")
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Whose turn it was before a cell: text belongs to it again when the cell has been left."""
+
+    cell: Request
+    is_over: bool
+
+
 class Outbox:
     """Builds messages and hands them to the io thread.
 
@@ -44,10 +64,12 @@ class Outbox:
         prefix: Begins the id of every message; new for each process.
         epoch: How many processes this rank had before.
         pipes: Where marks go.
-        post: Queues a message for the link; called under the lock, must not block for long.
+        post: Queues messages for the link; called under the lock, must not block for long.
     """
 
-    def __init__(self, rank: int, prefix: str, epoch: int, pipes: Pipes, post: Callable[[list[Message]], None]) -> None:
+    def __init__(
+        self, rank: int, prefix: str, epoch: int, pipes: Pipes, post: Callable[[list[Message], Haste], None]
+    ) -> None:
         self.pipes = pipes
         self.tee = Tee(self._teed)
         self._ranks = RankSet([rank])
@@ -64,17 +86,15 @@ class Outbox:
 
     # -- whose turn it is: main thread --------------------------------------------------------------------------------
 
-    def enter_cell(self, request: Request) -> Callable[[], None]:
-        """Let text and messages belong to a cell.
-
-        Returns:
-            What lets them belong to what was there before, or be late.
-        """
+    def enter_cell(self, request: Request) -> Outside:
+        """Let text and messages belong to a cell; return what they belong to after it."""
         cell, is_over = self._cell, self._is_over
         self._enter(request, is_over=False)
-        if cell is NOBODY or is_over:
-            return lambda: self._enter(request, is_over=True)
-        return lambda: self._enter(cell, is_over)
+        return Outside(request, is_over=True) if cell is NOBODY or is_over else Outside(cell, is_over)
+
+    def leave_cell(self, outside: Outside) -> None:
+        """Let text and messages belong to what was there before, or be late."""
+        self._enter(outside.cell, is_over=outside.is_over)
 
     def begin(self, request: Request) -> None:
         """Let text and messages belong to a request from here on."""
@@ -87,6 +107,11 @@ class Outbox:
             self.pipes.begin_cell(Scope(request.id, request.origin, is_over))
             self.tee.enter(request.id)
 
+    def _leave(self, outside: Outside) -> None:
+        """Leave a cell of which the mark has been written."""
+        self._cell, self._is_over = outside.cell, outside.is_over
+        self.tee.enter(outside.cell.id)
+
     def close_in_child(self) -> None:
         """Be silent in a forked child; the lock may be held by a thread that is not there."""
         self._lock = threading.RLock()
@@ -95,7 +120,7 @@ class Outbox:
         self.pipes.close_in_child()
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self, haste: Haste = Haste.SOON) -> Iterator[None]:
         """Hand on what is said inside in one piece, behind one mark: one wake-up of the io thread instead of several.
 
         Nothing may be printed inside. One mark: the node reads no further than a mark whose message has not come, so a
@@ -111,7 +136,7 @@ class Outbox:
                 if outermost:
                     held, self._held = self._held, None
                     if held:
-                        self._post(held)
+                        self._post(held, haste)
 
     # -- speaking: any thread -----------------------------------------------------------------------------------------
 
@@ -127,7 +152,9 @@ class Outbox:
         """Say something for the cell in flight, after all that was printed before."""
         about = about or self._cell
         late = about is self._cell and self._is_over and bool(about.id)
-        self._send(type_, content, about, key=key, buffers=buffers, late=late, is_marked=lane_of(type_) is Lane.WORK)
+        is_marked = lane_of(type_) is Lane.WORK
+        haste = Haste.SHORTLY if is_marked and not late else Haste.SOON
+        self._send(type_, content, about, key=key, buffers=buffers, late=late, is_marked=is_marked, haste=haste)
 
     def answer(
         self,
@@ -137,9 +164,19 @@ class Outbox:
         buffers: Sequence[Buffer] = (),
         *,
         is_marked: bool = False,
+        outside: Outside | None = None,
     ) -> Message:
-        """Answer a request; `is_marked` for what follows text that the main thread printed for it."""
-        return self._send(type_, content, request, buffers=buffers, is_marked=is_marked)
+        """Answer a request.
+
+        Args:
+            request: What it answers.
+            type_: A reply.
+            content: Its content.
+            buffers: What goes along.
+            is_marked: For what follows text that the main thread printed for it.
+            outside: With a mark: the cell ends here, and text belongs to this from here on.
+        """
+        return self._send(type_, content, request, buffers=buffers, is_marked=is_marked, outside=outside)
 
     def state(self, state: RankState, *, is_marked: bool) -> None:
         """Report a state: urgent on control, and in order on work."""
@@ -166,6 +203,8 @@ class Outbox:
         late: bool = False,
         is_marked: bool = False,
         normal: bytes | None = None,
+        outside: Outside | None = None,
+        haste: Haste = Haste.SOON,
     ) -> Message:
         encoded = content if isinstance(content, bytes) else encode_content(content)
         row = type_of(type_)
@@ -184,20 +223,25 @@ class Outbox:
                 epoch=self._epoch,
                 digest=digest,
                 key=key,
-                mark=self._position() if is_marked else 0,
+                mark=self._position(outside) if is_marked else 0,
                 late=late,
                 buffers=buffers,
             )
-            self._queue(message)
+            self._queue(message, haste)
             return message
 
-    def _position(self) -> int:
-        is_marked = any(message.header.mark for message in self._held or ())
-        return 0 if is_marked else self.pipes.position()
+    def _position(self, outside: Outside | None) -> int:
+        if any(message.header.mark for message in self._held or ()):
+            return 0
+        if outside is None:
+            return self.pipes.position()
+        number = self.pipes.position(Scope(outside.cell.id, outside.cell.origin, outside.is_over))
+        self._leave(outside)
+        return number
 
-    def _queue(self, message: Message) -> None:
+    def _queue(self, message: Message, haste: Haste = Haste.SOON) -> None:
         if self._held is None:
-            self._post([message])
+            self._post([message], haste)
         else:
             self._held.append(message)
 

@@ -81,8 +81,12 @@ class Pipes:
         if taken is not None and not self._is_child:
             self._mark(taken, cell_mark(taken.token, scope))
 
-    def position(self) -> int:
-        """Flush all buffers and mark a message's place in both pipes; return the mark's number, 0 without pipes."""
+    def position(self, scope: Scope | None = None) -> int:
+        """Flush all buffers and mark a message's place in both pipes; return the mark's number, 0 without pipes.
+
+        Args:
+            scope: Request that text belongs to from here on, when it changes.
+        """
         flush_python()
         taken = self._taken
         if taken is None or self._is_child:
@@ -90,7 +94,8 @@ class Pipes:
         self._c.flush()
         self._number += 1
         number = self._number
-        self._mark(taken, position_mark(taken.token, number))
+        mark = position_mark(taken.token, number)
+        self._mark(taken, mark if scope is None else mark + cell_mark(taken.token, scope))
         return number
 
     def _mark(self, taken: _Taken, mark: bytes) -> None:

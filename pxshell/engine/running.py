@@ -15,7 +15,7 @@ from pxshell.engine.asking import Questions
 from pxshell.engine.error_text import text_of
 from pxshell.engine.frames import comes_from_user_code
 from pxshell.engine.interrupts import Interrupts
-from pxshell.engine.outbox import Outbox
+from pxshell.engine.outbox import Haste, Outbox, Outside
 from pxshell.engine.paused_frame import PausedFrame
 from pxshell.engine.sources import source_line
 from pxshell.engine.undisturbed import StandIn
@@ -47,7 +47,7 @@ class _Turn:
     answer: tuple[dict[str, Any], list[Buffer]] = field(
         default_factory=lambda: ({"status": "error", "ename": "KeyboardInterrupt", "evalue": "", "traceback": []}, [])
     )
-    leave: Callable[[], None] | None = None
+    outside: Outside | None = None
 
 
 class Runner:
@@ -110,7 +110,9 @@ class Runner:
         """
         turn = _Turn(job)
         opening = self._stand_in.once(lambda: self._open(turn, began))
-        closing = self._stand_in.once(lambda: self._close(turn, ended))
+        # In a pause the handler of the next one may come in between, and wait there for what only the io thread reads.
+        haste = Haste.SOON if paused is not None else Haste.NOW
+        closing = self._stand_in.once(lambda: self._close(turn, ended, haste))
         try:
             try:
                 opening.do()
@@ -122,12 +124,12 @@ class Runner:
 
     def _open(self, turn: _Turn, began: Callable[[], bool]) -> None:
         if began():
-            turn.leave = self._outbox.enter_cell(turn.job.request)
+            turn.outside = self._outbox.enter_cell(turn.job.request)
 
     def _take_turn(self, turn: _Turn, paused: PausedFrame | None) -> None:
         """Run the user's code."""
         job = turn.job
-        if turn.leave is None:
+        if turn.outside is None:
             return
         try:
             if job.type in _COMM:
@@ -142,21 +144,23 @@ class Runner:
                 _log.exception("%s failed", job.type)
             turn.answer = error_content(error), []
 
-    def _close(self, turn: _Turn, ended: Callable[[], None]) -> None:
+    def _close(self, turn: _Turn, ended: Callable[[], None], haste: Haste) -> None:
         """Send the reply, and tell that the turn is over."""
-        if turn.leave is None:
+        if turn.outside is None:
             return
         job, (content, buffers) = turn.job, turn.answer
         if job.type in _COMM:
             ended()
-        else:
-            reply_type = job.type.replace("_request", "_reply")
-            with self._outbox.together():
-                reply = self._outbox.answer(job.request, reply_type, content, buffers, is_marked=True)
-                # Before the reply leaves: a request that comes again finds it.
-                self._answered(job, reply)
-                ended()
-        turn.leave()
+            self._outbox.leave_cell(turn.outside)
+            return
+        reply_type = job.type.replace("_request", "_reply")
+        with self._outbox.together(haste):
+            reply = self._outbox.answer(
+                job.request, reply_type, content, buffers, is_marked=True, outside=turn.outside
+            )
+            # Before the reply leaves: a request that comes again finds it.
+            self._answered(job, reply)
+            ended()
 
     # -- cells ---------------------------------------------------------------------------------------------------------
 

@@ -184,8 +184,11 @@ class Connector(ABC):
         """Why there is no link and will be none."""
 
     @abstractmethod
-    def send(self, message: Message, fds: tuple[int, ...] = ()) -> bool:
-        """Queue a message, also before the link is up. False: over the limit or closed, and nothing was queued."""
+    def send(self, message: Message, fds: tuple[int, ...] = (), *, more: bool = False) -> bool:
+        """Queue a message, also before the link is up. False: over the limit or closed, and nothing was queued.
+
+        `more`: another one for the same lane follows at once, and they are sent together.
+        """
 
     @abstractmethod
     def queued(self, lane: Lane) -> int:

@@ -74,11 +74,11 @@ class ConnectorCore(Dialling, Connector):
         """Why there is no link and will be none."""
         return self._error
 
-    def send(self, message: Message, fds: tuple[int, ...] = ()) -> bool:
+    def send(self, message: Message, fds: tuple[int, ...] = (), *, more: bool = False) -> bool:
         """Queue a message, also before the link is up. False: over the limit or closed, and nothing was queued."""
         if self._is_closed or self._lingering is not None:
             return False
-        return self._link.send(message, fds)
+        return self._link.send(message, fds, more=more)
 
     def queued(self, lane: Lane) -> int:
         """Return the bytes that wait for credit."""

@@ -95,15 +95,23 @@ class Link:
         """Return the lane that a wire carries."""
         return next((lane for lane, end in self._ends.items() if end.wire is wire), None)
 
-    def send(self, message: Message, fds: tuple[int, ...] = ()) -> bool:
-        """Queue a message and send what credit allows; False at the limit."""
+    def send(self, message: Message, fds: tuple[int, ...] = (), *, more: bool = False) -> bool:
+        """Queue a message and send what credit allows; False at the limit.
+
+        Args:
+            message: goes at the end of its lane, or ahead if it is urgent.
+            fds: descriptors that go along.
+            more: another one for this lane follows at once: they are sent together.
+        """
         end = self._ends[message.lane]
         own = tuple(os.dup(fd) for fd in fds)
         if not end.outbox.put(message.to_frames(), urgent=message.type in _URGENT, tag=own):
             close_all(own)
             end.is_owing_drained = True
+            self.pump(end)
             return False
-        self.pump(end)
+        if not more:
+            self.pump(end)
         if end.outbox.queued_bytes > end.low_water:
             end.is_owing_drained = True
         return True

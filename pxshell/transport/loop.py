@@ -6,6 +6,7 @@ import heapq
 import logging
 import selectors
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -31,8 +32,8 @@ class _Timer:
 class SelectLoop:
     """Descriptors, timers and calls from other threads; sleeps until one of them has something to do.
 
-    One thread runs it, and it alone calls the methods, but for `call_soon_threadsafe` and `stop`. An exception of a
-    callback is logged and the loop goes on.
+    One thread runs it, and it alone calls the methods, but for `stop` and those that begin with `call`. An exception of
+    a callback is logged and the loop goes on.
     """
 
     def __init__(self) -> None:
@@ -46,6 +47,9 @@ class SelectLoop:
         self._timer_count = 0
         self._is_stopped = False
         self._is_closed = False
+        # Whoever calls back: the thread that runs the loop, or one that could not wait for it.
+        self._turn = threading.Lock()
+        self._thread = 0
         self.add_reader(self._wake_out.fileno(), self._woken)
 
     def time(self) -> float:
@@ -73,11 +77,35 @@ class SelectLoop:
         timer = _Timer((callback, args))
         self._timer_count += 1
         heapq.heappush(self._timers, (self.time() + delay, self._timer_count, timer))
+        if self._thread not in (0, threading.get_ident()):
+            self._wake()  # it may sleep for longer
         return timer
 
     def call_soon_threadsafe(self, callback: Callable[..., Any], /, *args: Any) -> None:
         """Call once, soon, in the loop's thread; any thread may ask, none may once the loop is closed."""
         self._soon.append((callback, args))
+        self._wake()
+
+    def call_now_threadsafe(self, callback: Callable[..., Any], /, *args: Any) -> None:
+        """Call once, behind what was asked for before: in this thread, if the loop's own waits for something to do.
+
+        That saves waking a thread, which takes longer than most callbacks. It is for a caller who holds nothing that a
+        callback of the loop waits for, and who is not interrupted: the loop stands meanwhile.
+        """
+        self._soon.append((callback, args))
+        if not self._turn.acquire(blocking=False):
+            self._wake()
+            return
+        try:
+            self._run_soon()
+        finally:
+            self._turn.release()
+
+    def call_along_threadsafe(self, callback: Callable[..., Any], /, *args: Any) -> None:
+        """Call once, as soon as the loop has something else to do; any thread may ask."""
+        self._soon.append((callback, args))
+
+    def _wake(self) -> None:
         try:
             self._wake_in.send(b"\0")
         except BlockingIOError:
@@ -89,8 +117,12 @@ class SelectLoop:
     def run(self) -> None:
         """Serve until `stop`."""
         self._is_stopped = False
-        while not self._is_stopped:
-            self.run_once(None)
+        self._thread = threading.get_ident()
+        try:
+            while not self._is_stopped:
+                self.run_once(None)
+        finally:
+            self._thread = 0
 
     def stop(self) -> None:
         """Make `run` return; any thread may ask."""
@@ -98,7 +130,13 @@ class SelectLoop:
 
     def run_once(self, timeout: float | None = 0.0) -> bool:
         """Wait at most `timeout` seconds (None: without limit), then do all that is due; False: there was nothing."""
-        events = self._selector.select(self._shortened(timeout))
+        with self._turn:
+            wait = self._shortened(timeout)
+        events = self._selector.select(wait)
+        with self._turn:
+            return self._do(events)
+
+    def _do(self, events: list[tuple[selectors.SelectorKey, int]]) -> bool:
         calls = [call for key, mask in events for call in self._calls_of(key, mask)]
         for fd, mask, call in calls:
             # A callback before this one may have taken the descriptor out.

@@ -58,7 +58,7 @@ class Rank:
         for name in ("q1", "q2"):
             self.work.put(Job("px_pull_request", Request(name, "c1"), {"expressions": ["1"]}, IDLE))
 
-    def _post(self, messages):
+    def _post(self, messages, _haste):
         self.replies += [message.parent for message in messages if is_reply(message)]
 
     def _count(self):
