@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 __all__ = ["BRIEF_S", "Brevity"]
 
-#: Seconds that work may take without anybody being told that this rank is busy.
-BRIEF_S = 0.02
+#: Seconds that work may take without anybody being told that this rank is busy, and that what a cell says may wait for
+#: its reply. As long as output may wait on its way (`protocol.flow`); with many ranks on few cores even a small cell
+#: takes tens of milliseconds, and telling that each of them is busy, and idle again, would double that.
+BRIEF_S = 0.05
 
 
 class Brevity:
@@ -24,7 +26,7 @@ class Brevity:
         self._call_later = call_later
         self._is_over = is_over
         self._until = 0.0
-        #: Whether the loop will wake, within BRIEF_S; any thread may ask.
+        #: Whether the loop will wake within BRIEF_S, whatever else happens; any thread may ask.
         self.is_watched = False
 
     def begin(self, since: float) -> None:

@@ -324,8 +324,8 @@ class Engine:
     def _cell_began(self, job: Job) -> bool:
         if not self.work.begin(job):
             return False
-        # One that has waited is not brief for who waits; and control looks only for a while after it came.
-        is_brief = time.monotonic() - job.since < BRIEF_S / 2
+        # One that has waited is not brief for who waits, and whether it is told is looked at BRIEF_S after it came.
+        is_brief = time.monotonic() - job.since < 0.8 * BRIEF_S
         self.activity.change(ActivityEvent.BEGIN, is_brief=is_brief, cell=job.request.id)
         self.pauser.begin_user_code()
         return True

@@ -63,9 +63,18 @@ class UpwardFlow:
         self._folder.recheck()
         return self._take(now)
 
+    def end(self, request: str, now: float) -> list[Message]:
+        """All have answered a request: its answers go on, with what stands before them.
+
+        What that is, states above all, could still be joined by any rank, for which no answer has to wait.
+        """
+        return self._scheduled(self._folder.take_through(request), now)
+
     def _take(self, now: float) -> list[Message]:
         """Return what nobody can join any more; start the window for the rest."""
-        out = self._folder.take_complete(self._expected)
+        return self._scheduled(self._folder.take_complete(self._expected), now)
+
+    def _scheduled(self, out: list[Message], now: float) -> list[Message]:
         if not len(self._folder):
             self._due = None
         elif self._due is None:

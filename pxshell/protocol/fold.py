@@ -128,6 +128,14 @@ class Folder:
             taken.append(self._pop())
         return messages_of(taken)
 
+    def take_through(self, parent: str) -> list[Message]:
+        """Take all that waits up to the last item for this parent: nothing more comes for it."""
+        last = max((number for number, item in self._items.items() if item.message.parent == parent), default=_NOWHERE)
+        taken: list[Item] = []
+        while self._base <= last:
+            taken.append(self._pop())
+        return messages_of(taken)
+
     def recheck(self) -> None:
         """Ranks may have left that the first item waits for."""
         self._awaited = _NOWHERE

@@ -45,10 +45,12 @@ class PendingReplies:
             if request.lane is Lane.WORK:
                 self._work.add(request.id)
 
-    def answered(self, message: Message) -> None:
-        """A message has come up; replies settle what they answer."""
-        if is_reply(message):
-            self._settle(message.parent, message.ranks)
+    def answered(self, message: Message) -> bool:
+        """A message has come up; replies settle what they answer. Return whether this was the last one for its request."""
+        if not is_reply(message) or message.parent not in self._owing:
+            return False
+        self._settle(message.parent, message.ranks)
+        return message.parent not in self._owing
 
     def _settle(self, request: str, ranks: RankSet) -> None:
         owing = self._owing.get(request, RankSet()) - ranks

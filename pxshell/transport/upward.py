@@ -43,9 +43,10 @@ class Upward:
 
     def add(self, message: Message, settled: RankSet = EMPTY) -> None:
         """Take one message of ranks; see `UpwardFlow.add`."""
-        lane = message.lane
-        self._hand_on(self._flows[lane].add(message, self._reactor.time(), settled))
-        self._pending.answered(message)
+        lane, flow = message.lane, self._flows[message.lane]
+        self._hand_on(flow.add(message, self._reactor.time(), settled))
+        if self._pending.answered(message) and flow.deadline is not None:
+            self._hand_on(flow.end(message.parent, self._reactor.time()))
         self._schedule(lane)
 
     def settle(self) -> None:
