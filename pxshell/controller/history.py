@@ -1,8 +1,8 @@
 """The history of a cluster's cells: what the controller hands over without ever waiting for the disk.
 
 A thread of its own writes and reads the store, a while later and all that has come by then at once: a cell that is run
-right now does not share the processor with the writing of the last one. What comes faster than the disk takes it is left
-out beyond a limit, which costs the history and nobody else.
+right now does not share the processor with the writing of the last one. What comes faster than the disk takes it is
+left out beyond a limit, which costs the history and nobody else.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from IPython.core import formatters
@@ -11,43 +11,74 @@ from IPython.core.formatters import DisplayFormatter
 __all__ = ["PLAIN", "RankDisplayFormatter"]
 
 #: Types whose values are text alone, unless somebody has registered a printer for them.
-PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None)})
+PLAIN = frozenset({int, float, complex, bool, str, bytes})
 _TEXT = "text/plain"
+_TABLES = ("type_printers", "singleton_printers", "deferred_printers")
 
 
-class RankDisplayFormatter(DisplayFormatter):  # type: ignore[misc]  # IPython has no annotations here
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """The formatters that there are, and the tables of those that could have something to say to a plain value."""
+
+    formatters: tuple[Any, ...]
+    #: Whether all are IPython's own: somebody else's decides itself.
+    are_known: bool
+    by_type: tuple[dict[type, Any], ...]
+    by_id: tuple[dict[int, Any], ...]
+    by_name: tuple[dict[tuple[str, str], Any], ...]
+
+
+class RankDisplayFormatter(DisplayFormatter):
     """IPython's display formatter.
 
     It looks for a picture, a page and nine other forms of each value, which takes longer than running most cells. What
     it would find for a plain value is known beforehand, and is the same.
     """
 
+    _tables: _Tables | None = None
+
     def format(self, obj: Any, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return an object's data by MIME type, and the metadata of each."""
         if include is None and exclude is None and type(obj) in PLAIN and self._is_text_alone(obj):
             return {_TEXT: self.formatters[_TEXT](obj)}, {}
-        found: tuple[dict[str, Any], dict[str, Any]] = super().format(obj, include, exclude)
+        found: tuple[dict[str, Any], dict[str, Any]]
+        found = super().format(obj, include, exclude)  # type: ignore[no-untyped-call]  # IPython has no annotations here
         return found
 
     def _is_text_alone(self, obj: Any) -> bool:
         """Tell whether no formatter but that of text has anything to say to a plain value."""
-        if type(self.formatters.get(_TEXT)) is not formatters.PlainTextFormatter:
+        there = (self.ipython_display_formatter, self.mimebundle_formatter, *self.formatters.values())
+        tables = self._tables
+        if tables is None or tables.formatters != there:
+            tables = self._tables = self._look(there)
+        if not tables.are_known:
             return False
-        return not any(_may_format(one, obj) for one in self._others())
+        kinds, number = type(obj).__mro__, id(obj)
+        for by_type in tables.by_type:
+            for kind in kinds:
+                if kind in by_type:
+                    return False
+        for by_id in tables.by_id:
+            if number in by_id:
+                return False
+        return not any(by_name and _names(kinds) & by_name.keys() for by_name in tables.by_name)
 
-    def _others(self) -> Iterable[Any]:
-        yield self.ipython_display_formatter
-        yield self.mimebundle_formatter
-        for name, formatter in self.formatters.items():
-            if name != _TEXT:
-                yield formatter
+    def _look(self, there: tuple[Any, ...]) -> _Tables:
+        """Take the tables, and hear when one is put in the place of another; what they hold is looked at each time."""
+        for one in there:
+            one.observe(self._forget, _TABLES)
+        others = [one for one in there if one is not self.formatters.get(_TEXT)]
+        return _Tables(
+            formatters=there,
+            are_known=all(type(one).__module__ == formatters.__name__ for one in there) and len(others) < len(there),
+            by_type=tuple(one.type_printers for one in others),
+            by_id=tuple(one.singleton_printers for one in others),
+            by_name=tuple(one.deferred_printers for one in others),
+        )
+
+    def _forget(self, _change: Any) -> None:
+        self._tables = None
 
 
-def _may_format(formatter: Any, obj: Any) -> bool:
-    if type(formatter).__module__ != formatters.__name__:
-        return True  # somebody else's: it decides itself
-    kinds = type(obj).__mro__
-    printers, singletons, deferred = formatter.type_printers, formatter.singleton_printers, formatter.deferred_printers
-    if id(obj) in singletons or any(kind in printers for kind in kinds):
-        return True
-    return bool(deferred) and any((kind.__module__, kind.__name__) in deferred for kind in kinds)
+def _names(kinds: tuple[type, ...]) -> set[tuple[str, str]]:
+    return {(kind.__module__, kind.__name__) for kind in kinds}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# Twice for each cell: those of `signal` make an enum of each handler, which takes longer than the call.
+import _signal  # type: ignore[import-not-found]  # typeshed has only the public one
 import signal
 import threading
 from collections.abc import Iterator
@@ -30,8 +32,8 @@ class Interrupts:
         Our own handler stands in for the program's, which may be none, or not meant for cells. One that the cell itself
         installs is respected, and stays.
         """
-        before, saved = self._cell, signal.getsignal(signal.SIGINT)
-        signal.signal(signal.SIGINT, _interrupt)
+        before, saved = self._cell, _signal.getsignal(signal.SIGINT)
+        _signal.signal(signal.SIGINT, _interrupt)
         self._set(cell)
         try:
             yield
@@ -40,8 +42,8 @@ class Interrupts:
                 self._set(before)
                 # A signal that has come is handled here at the latest, before the program's handler is back.
             finally:
-                if signal.getsignal(signal.SIGINT) is _interrupt and saved is not None:
-                    signal.signal(signal.SIGINT, saved)
+                if _signal.getsignal(signal.SIGINT) is _interrupt and saved is not None:
+                    _signal.signal(signal.SIGINT, saved)
 
     def _set(self, cell: str) -> None:
         with self._lock:

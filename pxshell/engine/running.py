@@ -155,9 +155,7 @@ class Runner:
             return
         reply_type = job.type.replace("_request", "_reply")
         with self._outbox.together(haste):
-            reply = self._outbox.answer(
-                job.request, reply_type, content, buffers, is_marked=True, outside=turn.outside
-            )
+            reply = self._outbox.answer(job.request, reply_type, content, buffers, is_marked=True, outside=turn.outside)
             # Before the reply leaves: a request that comes again finds it.
             self._answered(job, reply)
             ended()

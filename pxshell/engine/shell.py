@@ -15,6 +15,7 @@ from typing import Any
 import comm
 from ipykernel.comm.comm import BaseComm
 from ipykernel.comm.manager import CommManager
+from ipykernel.displayhook import ZMQShellDisplayHook
 from ipykernel.kernelbase import Kernel
 from ipykernel.zmqshell import ZMQInteractiveShell
 from IPython.core import page
@@ -22,6 +23,7 @@ from IPython.core.compilerop import CachingCompiler
 from IPython.core.error import UsageError
 from jupyter_client.session import Session
 from traitlets import Any as AnyTrait
+from traitlets import Type
 from traitlets.config import Config
 
 from pxshell.engine.error_text import text_of
@@ -95,6 +97,16 @@ class RankKernel(Kernel):
         return str(self.ask(prompt, password))
 
 
+class RankDisplayHook(ZMQShellDisplayHook):
+    """Says what the expressions of a cell are."""
+
+    def quiet(self) -> bool:
+        """Tell whether the cell ends in a semicolon; one without any need not be taken apart to know."""
+        shell: Any = self.shell
+        cells = shell.history_manager.input_hist_parsed
+        return ";" in cells[-1] and bool(super().quiet()) if cells else False
+
+
 class SessionCompiler(CachingCompiler):
     """Names cells as the session does, so that code and tracebacks are the same on all ranks."""
 
@@ -117,6 +129,7 @@ class RankShell(ZMQInteractiveShell):
     """IPython's shell in the namespace of the rank, or of the frame where it is paused."""
 
     compiler_class = AnyTrait(SessionCompiler)
+    displayhook_class = Type(RankDisplayHook)
 
     @property
     def cells(self) -> SessionCompiler:
@@ -149,7 +162,8 @@ class RankShell(ZMQInteractiveShell):
     def init_display_formatter(self) -> None:
         """Take ours, which finds the same."""
         self.display_formatter = RankDisplayFormatter(parent=self)
-        self.configurables.append(self.display_formatter)
+        configurables: list[Any] = self.configurables
+        configurables.append(self.display_formatter)
 
     def should_run_async(
         self, raw_cell: str, *, transformed_cell: str | None = None, preprocessing_exc_tuple: Any = None

@@ -19,14 +19,20 @@ from collections.abc import Callable
 __all__ = ["Once", "StandIn"]
 
 _NUMBERS = range(1, signal.NSIG)
+#: The handlers that were found last where none may raise: mostly they are the same, and one comparison tells.
+_harmless: list[object] = []
 
 
 def _has_handlers() -> bool:
     """Tell whether a handler that is not ours may raise in the main thread."""
-    for number in _NUMBERS:  # a generator would be one more thing that an exception leaves half done
-        handler = _signal.getsignal(number)
+    global _harmless  # noqa: PLW0603 - any list that was found harmless will do
+    handlers = list(map(_signal.getsignal, _NUMBERS))
+    if handlers == _harmless:
+        return False
+    for handler in handlers:  # a generator would be one more thing that an exception leaves half done
         if callable(handler) and not _is_ours(handler):
             return True
+    _harmless = handlers
     return False
 
 

@@ -46,7 +46,7 @@ class PendingReplies:
                 self._work.add(request.id)
 
     def answered(self, message: Message) -> bool:
-        """A message has come up; replies settle what they answer. Return whether this was the last one for its request."""
+        """A message has come up; replies settle what they answer. Return whether it was the last for its request."""
         if not is_reply(message) or message.parent not in self._owing:
             return False
         self._settle(message.parent, message.ranks)
