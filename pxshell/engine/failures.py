@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
+from pxshell.engine.drawing import quick_drawing
 from pxshell.engine.error_text import text_of
 from pxshell.engine.frames import is_user_code
 
@@ -91,7 +92,8 @@ def _draw(
     if isinstance(value, SyntaxError) and not entries:
         return _lines(shell.SyntaxTB.structured_traceback(etype, value, None))
     linked = _linked(entries)
-    with _shortened(value, whole=whole):
+    files = [entry.tb_frame.f_code.co_filename for entry in entries]
+    with _shortened(value, whole=whole), quick_drawing(files):
         if _has_group(value):
             return plain.format_exception(etype, value, linked)
         if linked is None:
