@@ -156,3 +156,44 @@ def test_a_write_that_fails_costs_that_write(tmp_path, monkeypatch, caplog):
     assert len(run(tmp_path, steps)["messages"]) == 1
     assert "disk is full" in caplog.text
     caplog.clear()
+
+
+def test_what_comes_in_a_moment_is_written_in_one_piece(tmp_path, monkeypatch):
+    """A cell that runs does not share the processor with the writing of the last one."""
+    pieces = []
+    together = Store.together
+
+    def counted(self):
+        pieces.append(self)
+        return together(self)
+
+    monkeypatch.setattr(Store, "together", counted)
+
+    async def steps(history):
+        for number in range(1, 51):
+            history.asked(request(f"q{number}", number))
+            history.said(reply(f"q{number}"))
+        return await ask(history, last=50)
+
+    assert len(run(tmp_path, steps)["cells"]) == 50
+    assert len(pieces) == 1
+
+
+def test_what_is_not_asked_for_is_written_a_moment_later(tmp_path, monkeypatch):
+    """P8: what a killed controller loses is bounded."""
+    monkeypatch.setattr(module, "_GATHERING_S", 0.001)
+    written = threading.Event()
+    add = Store.add
+
+    def told(self, message):
+        add(self, message)
+        written.set()
+
+    monkeypatch.setattr(Store, "add", told)
+
+    async def steps(history):
+        history.asked(request())
+        history.said(reply())
+        assert await asyncio.to_thread(written.wait, LIMIT_S)
+
+    run(tmp_path, steps)

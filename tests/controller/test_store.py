@@ -112,3 +112,16 @@ def test_the_file_is_ours_alone_and_stays(tmp_path):
     second = Store(path)
     assert [cell["id"] for cell in second.last(1)] == ["q1"]
     second.close()
+
+
+def test_the_limits_hold_for_what_is_written_in_one_piece(store, monkeypatch):
+    """P7: they are looked at when all of it is there."""
+    monkeypatch.setattr(module, "MAX_CELLS", 2)
+    with store.together():
+        for number in range(1, 6):
+            store.begin(request(f"q{number}", number), 1.0)
+    assert [cell["cell"] for cell in store.last(9)] == [5, 4]
+    with pytest.raises(ZeroDivisionError), store.together():
+        store.begin(request("q6", 6), 1.0)
+        raise ZeroDivisionError
+    assert [cell["cell"] for cell in store.last(9)][:1] == [6], "what had been written stays"

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pxshell.protocol.flow import FLUSH_BYTES, LONG_WINDOW, SHORT_WINDOW, UpwardFlow
+from pxshell.protocol.message import Message
 from pxshell.protocol.pending import PendingReplies
 from pxshell.ranks import RankSet
 
@@ -67,6 +68,34 @@ def test_the_longest_window_is_the_lanes():
         flow.add(stream(1, "y\n"), 5.0)
         flow.flush()
     assert window_of(flow) == 0.003
+
+
+def reply(rank):
+    return said_whole(rank, "execute_reply", "ok", parent="r")
+
+
+def test_answers_wait_for_nobody_once_all_have_answered():
+    """What stands before them, such as a state that one rank has told, could be joined for a whole window."""
+    pending = PendingReplies()
+    pending.alive = ALL
+    pending.begin(Message.make("execute_request", "r", {}, ranks=ALL), ALL)
+    flow = UpwardFlow(pending.expected)
+    said = []
+    for message in (
+        reply(0),
+        reply(1),
+        stream(2, "busy\n", parent=""),
+        reply(2),
+        stream(2, "late\n", parent=""),
+        reply(3),
+    ):
+        assert said == []
+        said += flow.add(message, 1.0)
+        if pending.answered(message):
+            said += flow.end("r", 1.0)
+    told = [(message.type, str(message.ranks)) for message in said]
+    assert told == [("execute_reply", "0-1,3"), ("stream", "2"), ("execute_reply", "2")]
+    assert flow.deadline is not None, "what came after them waits"
 
 
 def test_a_flood_goes_on_before_its_window_ends():

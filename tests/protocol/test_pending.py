@@ -39,11 +39,11 @@ def test_replies_and_missing_are_last_words_and_nothing_else_is():
 def test_a_request_is_owed_by_the_living_until_they_answer(pending):
     pending.begin(request(), RankSet.span(2, 6))
     assert pending.expected("r") == RankSet.of(2, 3)
-    pending.answered(stream(2, "text", parent="r"))
+    assert not pending.answered(stream(2, "text", parent="r"))
     assert pending.expected("r") == RankSet.of(2, 3)
-    pending.answered(reply(2))
+    assert not pending.answered(reply(2))
     assert pending.expected("r") == RankSet.of(3)
-    pending.answered(reply(3, kind="px_missing"))
+    assert pending.answered(reply(3, kind="px_missing")), "that was the last word"
     assert pending.expected("r") == FOUR, "what comes now is late, and anybody may say it"
 
 
@@ -69,7 +69,7 @@ def test_a_request_may_be_begun_in_parts(pending):
 
 
 def test_a_reply_to_what_was_not_asked_is_no_matter(pending):
-    pending.answered(reply(0, "unknown"))
+    assert not pending.answered(reply(0, "unknown"))
     assert pending.expected("unknown") == FOUR
 
 

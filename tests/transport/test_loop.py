@@ -22,6 +22,27 @@ def loop():
 
 
 @pytest.fixture
+def running(loop):
+    """The loop, run by a thread, and what waits until it sleeps."""
+    sleeps = threading.Event()
+    select = loop._selector.select
+
+    def tell(timeout):
+        sleeps.set()
+        try:
+            return select(timeout)
+        finally:
+            sleeps.clear()
+
+    loop._selector.select = tell
+    thread = threading.Thread(target=loop.run)
+    thread.start()
+    yield loop, lambda: wait_until(sleeps.is_set, 10.0, "the loop sleeps")
+    loop.stop()
+    thread.join()
+
+
+@pytest.fixture
 def pair():
     ends = socket.socketpair()
     for end in ends:
@@ -161,3 +182,47 @@ def test_the_unix_driver_imports_neither_asyncio_nor_zmq():
     """An engine is the user's process: it gets no more modules than it needs."""
     code = "import sys, pxshell.transport.unix, pxshell.transport.loop as _; print({'asyncio', 'zmq'} & {*sys.modules})"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_a_call_is_made_at_once_in_the_thread_that_asks_while_the_loop_sleeps(running):
+    """Behind what was asked for before; a loop that is busy makes it itself."""
+    loop, wait_for_sleep = running
+    made = []
+
+    def make(name):
+        made.append((name, threading.get_ident()))
+
+    wait_for_sleep()
+    loop.call_along_threadsafe(make, "along")
+    loop.call_now_threadsafe(make, "now")
+    assert made == [("along", threading.get_ident()), ("now", threading.get_ident())]
+
+    may_end, has_begun = threading.Event(), threading.Event()
+    loop.call_soon_threadsafe(lambda: (has_begun.set(), may_end.wait(10.0)))
+    assert has_begun.wait(10.0)
+    loop.call_now_threadsafe(make, "later")
+    assert len(made) == 2
+    may_end.set()
+    wait_until(lambda: len(made) == 3, 10.0, "the loop has made it")
+    assert made[2] != ("later", threading.get_ident())
+
+
+def test_what_goes_along_waits_for_something_else(running):
+    """Nobody is woken for it."""
+    loop, wait_for_sleep = running
+    made = []
+    wait_for_sleep()
+    loop.call_along_threadsafe(made.append, 1)
+    wait_for_sleep()
+    assert made == []
+    loop.call_soon_threadsafe(made.append, 2)
+    wait_until(lambda: made == [1, 2], 10.0, "both were made")
+
+
+def test_a_timer_of_another_thread_wakes_the_loop(running):
+    """It would sleep for longer."""
+    loop, wait_for_sleep = running
+    rung = threading.Event()
+    wait_for_sleep()
+    loop.call_now_threadsafe(loop.call_later, 0.01, rung.set)
+    assert rung.wait(10.0)
