@@ -7,12 +7,15 @@ from typing import Any
 
 from IPython.core import formatters
 from IPython.core.formatters import DisplayFormatter
+from IPython.lib import pretty
 
 __all__ = ["PLAIN", "RankDisplayFormatter"]
 
 #: Types whose values are text alone, unless somebody has registered a printer for them.
 PLAIN = frozenset({int, float, complex, bool, str, bytes})
 _TEXT = "text/plain"
+#: The printer of most plain values; None where IPython has another name for it.
+_REPR = getattr(pretty, "_repr_pprint", None)
 _TABLES = ("type_printers", "singleton_printers", "deferred_printers")
 
 
@@ -40,7 +43,9 @@ class RankDisplayFormatter(DisplayFormatter):
     def format(self, obj: Any, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return an object's data by MIME type, and the metadata of each."""
         if include is None and exclude is None and type(obj) in PLAIN and self._is_text_alone(obj):
-            return {_TEXT: self.formatters[_TEXT](obj)}, {}
+            text = _text_of(self.formatters[_TEXT], obj)
+            if text is not None:
+                return {_TEXT: text}, {}
         found: tuple[dict[str, Any], dict[str, Any]]
         found = super().format(obj, include, exclude)  # type: ignore[no-untyped-call]  # IPython has no annotations here
         return found
@@ -78,6 +83,20 @@ class RankDisplayFormatter(DisplayFormatter):
 
     def _forget(self, _change: Any) -> None:
         self._tables = None
+
+
+def _text_of(formatter: Any, obj: Any) -> str | None:
+    """Return the text of a plain value, if all that the pretty printer does for it is to call `repr`."""
+    printer = formatter.singleton_printers.get(id(obj))
+    if printer is None:
+        printers = formatter.type_printers
+        printer = next((printers[kind] for kind in type(obj).__mro__ if kind in printers), None)
+    if printer is _REPR and not formatter.deferred_printers.keys() & _names(type(obj).__mro__):
+        try:
+            return repr(obj)
+        except ValueError:  # a number of more digits than Python writes: IPython shows the error
+            return None
+    return None
 
 
 def _names(kinds: tuple[type, ...]) -> set[tuple[str, str]]:

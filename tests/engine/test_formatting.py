@@ -76,3 +76,21 @@ def test_the_precision_of_numbers_is_obeyed(ours):
     ours.formatters["text/plain"].float_precision = "3"
     assert ours.format(1 / 3)[0] == {"text/plain": "0.333"}
     assert "numpy" not in sys.modules or ours.format(2.0)[0] == {"text/plain": "2.000"}
+
+
+def test_the_text_of_a_plain_value_may_be_somebody_elses(ours):
+    """By type, and for one object."""
+    text = ours.formatters["text/plain"]
+    text.for_type(int, lambda number, printer, cycle: printer.text(f"<{number}>"))
+    assert ours.format(1000)[0] == {"text/plain": "<1000>"}
+    text.for_type(int, None)
+    text.singleton_printers[id(True)] = lambda number, printer, cycle: printer.text("yes")
+    assert ours.format(True)[0] == {"text/plain": "yes"}
+
+
+def test_a_number_that_python_does_not_write_is_an_error_as_in_ipython(ours, capsys):
+    theirs = DisplayFormatter().format(10**10000)
+    said = capsys.readouterr().err
+    assert "ValueError" in said
+    assert ours.format(10**10000) == theirs
+    assert "ValueError" in capsys.readouterr().err
