@@ -23,13 +23,14 @@ from IPython.core.compilerop import CachingCompiler
 from IPython.core.error import UsageError
 from jupyter_client.session import Session
 from traitlets import Any as AnyTrait
-from traitlets import Type
+from traitlets import Instance, Type
 from traitlets.config import Config
 
 from pxshell.engine.error_text import text_of
 from pxshell.engine.failures import describe
 from pxshell.engine.formatting import RankDisplayFormatter
 from pxshell.engine.loops import run_coroutine
+from pxshell.engine.transforming import RankTransformer
 
 __all__ = ["Ask", "RankKernel", "RankShell", "Speak", "make_shell"]
 
@@ -130,6 +131,7 @@ class RankShell(ZMQInteractiveShell):
 
     compiler_class = AnyTrait(SessionCompiler)
     displayhook_class = Type(RankDisplayHook)
+    input_transformer_manager = Instance(RankTransformer, ())
 
     @property
     def cells(self) -> SessionCompiler:
