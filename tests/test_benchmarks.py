@@ -22,7 +22,7 @@ def test_a_short_run_measures_every_part(tmp_path):
     content = json.loads(found.read_text(encoding="utf-8"))
     groups = {figure["group"] for figure in content["figures"]}
     plain = {"against plain Python", "at 4 MPI ranks", "typing", "stacks of all ranks", "local ranks"}
-    assert groups == plain | {"interruptible calls", "an editor on a rank", "against ipyparallel"}
+    assert groups == plain | {"interruptible calls", "an editor on a rank", "against ipyparallel", "floods"}
     assert content["short"]
     for figure in content["figures"]:
         assert isinstance(figure["ours"], float | int)
