@@ -65,9 +65,10 @@ class PausedFrame:
     @property
     def frame(self) -> FrameType:
         """The innermost user frame."""
-        if self._frame is None:
+        frame = self._frame  # once: the main thread may end the pause just now
+        if frame is None:
             raise RuntimeError(f"pause {self.pause_id} has ended")
-        return self._frame
+        return frame
 
     @property
     def stack(self) -> FrameStack:

@@ -22,6 +22,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from types import CodeType, FrameType
 from typing import Any, Literal, TypeVar
 
@@ -136,8 +137,15 @@ class Pauser:
 
     def probe(self, expression: str) -> Probe:
         """Evaluate the expression of a synchronised pause, on the paused frame or on the running stack."""
+        return probe(expression, self._paused_frame() or running_frame(self._main))
+
+    def _paused_frame(self) -> FrameType | None:
+        """Return the frame that is paused, unless it has just been let go."""
         paused = self.paused
-        return probe(expression, paused.frame if paused is not None else running_frame(self._main))
+        if paused is not None:
+            with suppress(RuntimeError):
+                return paused.frame
+        return None
 
     # -- any thread
 
@@ -151,8 +159,8 @@ class Pauser:
         is `line`.
         """
         self._watch_forks()
-        paused = self.paused
-        value = condition.value_on(paused.frame) if condition is not None and paused is not None else None
+        frame = self._paused_frame() if condition is not None else None
+        value = condition.value_on(frame) if condition is not None and frame is not None else None
         if self._locked(self._machine.take, PauseRequest(pause_id, mode, condition), value, self._clock()):
             call_in_main(self._arm)
             if mode == "now":
