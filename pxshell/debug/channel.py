@@ -105,6 +105,8 @@ class Channel:
             self._tell(self._tunnel.send(bytes(self._before)))
         elif message.type in {"px_debug_open_reply", "px_missing", "px_denied"}:
             self._over()
+            # For the controller, which counts it among the open ones; the rank knows nothing of it.
+            self._client.tell("px_debug_close", {"why": "it was refused"}, self._ranks, key=self.key)
             self._owner.channel_refused(self.rank, str(content.get("why") or "it refused"))
 
     def _take(self, message: Message) -> None:
