@@ -12,6 +12,7 @@ from pathlib import PurePath
 from typing import Any, ClassVar, TypeAlias
 
 from pxshell.debug.conversation import Effect, End, Json, Later, Source, ToEditor, ToRank, failure, response
+from pxshell.debug.early import Early
 from pxshell.debug.gathering import Gathering
 from pxshell.debug.ids import Ids
 from pxshell.debug.merging import merged_breakpoints
@@ -54,6 +55,7 @@ class Together:
         self._main: dict[int, int] = {}
         self._sources = Sources(has_file)
         self._stops = Stops()
+        self._early = Early()
         self._initialized: set[int] = set()
         self._is_initialized = False
         self._refusal = ""
@@ -78,6 +80,13 @@ class Together:
     def _to_all(self, message: Json) -> list[Effect]:
         """Ask every rank, and answer as the lowest one has."""
         return self._gather(message, self._alive, lambda bodies: bodies[min(bodies)])
+
+    def _configured(self, message: Json) -> list[Effect]:
+        def ready() -> list[Effect]:
+            kept = [(rank, said) for rank, said in self._early.release() if rank in self._alive]
+            return [effect for rank, said in kept for effect in self.rank_said(rank, said)]
+
+        return self._gather(message, self._alive, lambda bodies: bodies[min(bodies)], then=ready)
 
     def _initialize(self, message: Json) -> list[Effect]:
         return self._gather(message, self._alive, lambda bodies: tamed(bodies[min(bodies)]))
@@ -137,6 +146,7 @@ class Together:
         )
 
     _HANDLERS: ClassVar[dict[str, Callable[[Together, Json], list[Effect]]]] = {
+        "configurationDone": _configured,
         "initialize": _initialize,
         "threads": _list_threads,
         "setBreakpoints": _set_breakpoints,
@@ -145,7 +155,6 @@ class Together:
             (
                 "attach",
                 "launch",
-                "configurationDone",
                 "setExceptionBreakpoints",
                 "setDebuggerProperty",
                 "setPydevdSourceMap",
@@ -167,14 +176,15 @@ class Together:
         ranks: set[int],
         merge: Callable[[dict[int, dict[str, Any]]], dict[str, Any]],
         sent: dict[int, dict[str, Any]] | None = None,
+        then: Callable[[], list[Effect]] = list,
     ) -> list[Effect]:
-        """Ask ranks, all the same or each its own, and answer when all have."""
+        """Ask ranks, all the same or each its own, and answer when all have; `then` gives what follows the answer."""
 
         def finish(bodies: dict[int, dict[str, Any]]) -> list[Effect]:
             self._gatherings.remove(gathering)
             if not bodies:
                 return [ToEditor(failure(message, gathering.refusal or self._refusal))]
-            return [ToEditor(response(message, merge(bodies)))]
+            return [ToEditor(response(message, merge(bodies))), *then()]
 
         gathering = Gathering(ranks, finish)
         self._gatherings.append(gathering)
@@ -215,6 +225,8 @@ class Together:
         if message.get("type") == "response":
             answered = self._waiting.pop((rank, int(message.get("request_seq", 0))), None)
             return answered(rank, message) if answered is not None else []
+        if self._early.keep(rank, message):
+            return []
         event = str(message.get("event", ""))
         body: dict[str, Any] = message.get("body") or {}
         handler = self._EVENTS.get(event)

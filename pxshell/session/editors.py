@@ -137,7 +137,8 @@ class Editors:
     # What people read.
 
     def _name(self, ranks: RankSet) -> str:
-        return f"pxshell {self._desk.client.name}: {'rank' if len(ranks) == 1 else 'ranks'} {ranks}"
+        """Name an entry of the editor: what tells it from others comes first, for its lists are narrow."""
+        return f"{'rank' if len(ranks) == 1 else 'ranks'} {ranks} of {self._desk.client.name} (pxshell)"
 
     def _tell(self, ranks: RankSet, ports: Mapping[RankSet, int], written: Path | None) -> None:
         told = RankSet(ports.values())

@@ -270,7 +270,7 @@ def test_entries_are_written_where_the_editor_looks(stage, tmp_path, monkeypatch
     ports = stage.attach("0-1", write=True)
     written = json.loads((tmp_path / ".vscode" / "launch.json").read_text())
     assert [one["connect"]["port"] for one in written["configurations"]] == list(ports.values())
-    assert written["compounds"][0]["name"] == "pxshell calm-fox: ranks 0-1"
+    assert written["compounds"][0]["name"] == "ranks 0-1 of calm-fox (pxshell)"
     assert ".vscode/launch.json" in stage.text()
     assert "pathMappings" not in written["configurations"][0]
 
