@@ -166,5 +166,6 @@ _LACKS = {
     "browser": _lacks_browser,
     "openmpi": lambda: _lacks_environment("openmpi"),
     "slurm": _lacks_slurm,
+    "vscode": lambda: None if environments.vscode() else environments.why_not("vscode"),
     "torchrun": lambda: _lacks_environment("torch"),
 }

@@ -15,7 +15,8 @@ class Pty:
 
     def __init__(self, *words, rows=24, columns=90, cwd=None):
         environ = {**os.environ, "TERM": "xterm-256color", "PYTHONUNBUFFERED": "1"}
-        self.process = ptyprocess.PtyProcess.spawn([sys.executable, *words], cwd=cwd, env=environ, dimensions=(rows, columns))
+        line = [sys.executable, *words]
+        self.process = ptyprocess.PtyProcess.spawn(line, cwd=cwd, env=environ, dimensions=(rows, columns))
         self.screen = pyte.Screen(columns, rows)
         self.screen.write_process_input = lambda text: self.process.closed or self.type(text)
         self._stream = pyte.ByteStream(self.screen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pxshell.debug.conversation import Effect, End, Json, Source, ToEditor, ToRank, failure, response
+from pxshell.debug.conversation import Effect, End, Json, Source, ToEditor, ToRank, failure, farewell, response
 from pxshell.debug.early import Early
 from pxshell.debug.sources import Sources
 
@@ -84,7 +84,7 @@ class Relay:
             return []
         effects: list[Effect] = [ToEditor(self._rewritten(dict(message)))]
         if message.get("command") == "configurationDone":
-            effects += [ToEditor(self._rewritten(dict(kept))) for _, kept in self._early.release()]
+            effects += [effect for _, kept in self._early.release() for effect in self.rank_said(rank, kept)]
         return effects
 
     def _rewritten(self, message: dict[str, Any]) -> dict[str, Any]:
@@ -120,12 +120,7 @@ class Relay:
 
     def rank_ended(self, rank: int, why: str) -> list[Effect]:
         """Say that there is nothing to debug any more."""
-        output = {"category": "important", "output": f"{self._name}: {why}\n"}
-        return [
-            ToEditor({"type": "event", "event": "output", "body": output}),
-            ToEditor({"type": "event", "event": "terminated", "body": {}}),
-            End(why),
-        ]
+        return [*farewell(f"{self._name}: {why}"), End(why)]
 
 
 def with_description(stopped: Json) -> dict[str, Any]:

@@ -25,6 +25,8 @@ __all__ = ["Together"]
 
 #: Seconds in which stops of several ranks are taken for one.
 FOLD_S = 0.05
+#: The same where one key lets all of them step: they begin and end at slightly different times.
+LOCKSTEP_FOLD_S = 0.2
 
 _MOVING = frozenset({"continue", "next", "stepIn", "stepOut"})
 _Answered: TypeAlias = Callable[[int, Json], list[Effect]]
@@ -139,7 +141,8 @@ class Together:
             if arguments.get(name):
                 found = ids.back(int(arguments[name]))
                 if found is None or found[0] not in self._alive:
-                    return [ToEditor(failure(message, "its rank has gone on, or is gone"))]
+                    # Editors ask on their own, and may learn a moment later that it has gone on.
+                    return [ToEditor(failure(message, "its rank has gone on, or is gone", is_shown=False))]
                 rank, arguments[name] = found
         return self._ask(
             rank, {**message, "arguments": arguments}, lambda rank, said: self._hand_on(rank, message, said)
@@ -257,21 +260,24 @@ class Together:
             path = str((frames[0].get("source") or {}).get("path") or "")
             place = f"{PurePath(path).name}:{frames[0].get('line')}" if path else ""
             is_first = self._stops.add(Stop(rank, thread, body, place))
-            return [Later(FOLD_S)] if is_first else []
+            return [Later(LOCKSTEP_FOLD_S if self._lockstep else FOLD_S)] if is_first else []
 
         asked = {"type": "request", "command": "stackTrace", "arguments": {"threadId": number, "levels": 1}}
         return self._ask(rank, asked, answered)
 
     def due(self) -> list[Effect]:
         """Tell the stops that have come together."""
-        told = self._stops.take(are_all=self._alive <= self._stopped)
+        told = self._stops.take(self._alive)
         return [_event("stopped", body) for body in told]
 
     def _rank_continued(self, rank: int, body: Json) -> list[Effect]:
-        if int(body.get("threadId", 0)) == self._main.get(rank) or body.get("allThreadsContinued"):
-            self._goes_on(rank)
         thread = self._threads.out(rank, int(body.get("threadId", 0)))
-        return [_event("continued", {"threadId": thread, "allThreadsContinued": False})]
+        continued = [_event("continued", {"threadId": thread, "allThreadsContinued": False})]
+        if int(body.get("threadId", 0)) != self._main.get(rank) and not body.get("allThreadsContinued"):
+            return continued
+        self._goes_on(rank)
+        # Makes an editor read the thread's name again, in which it still says that it is paused.
+        return [*continued, _event("thread", {"reason": "started", "threadId": thread})]
 
     def _goes_on(self, rank: int) -> None:
         self._stopped.discard(rank)

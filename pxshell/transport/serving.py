@@ -78,7 +78,9 @@ class ServerCore(Admitting, Server):
         session.is_watched_closely = closely
         now = self._reactor.time()
         settings = self._settings
-        session.heartbeat = settings.close_heartbeat(now) if closely else settings.heartbeat(settings.ping_interval, now)
+        session.heartbeat = (
+            settings.close_heartbeat(now) if closely else settings.heartbeat(settings.ping_interval, now)
+        )
         self._ping(session)
         self._schedule_tick()
 

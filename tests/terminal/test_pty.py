@@ -1,6 +1,5 @@
 """The terminal in a real pseudo-terminal: its modes, its questions to the terminal, typing while ranks flood."""
 
-import os
 from pathlib import Path
 
 import pytest

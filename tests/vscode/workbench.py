@@ -15,8 +15,8 @@ from pxshell.testing.waiting import wait_until
 
 EXTENSION = Path(__file__).parent / "extension"
 #: Seconds for a step of the window, on a busy machine.
-STEP_S = 90
-_CHROMIUM = (
+STEP_S = 30
+CHROMIUM = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -43,7 +43,7 @@ _SETTINGS = {
 @contextmanager
 def serving(folder: Path):
     """Run code-server with no settings but ours, and our extension; yield its address."""
-    tools = environments.HOME / "vscode" / "node_modules" / ".bin"
+    tools = environments.vscode()
     extensions, user = folder / "extensions", folder / "user"
     shutil.copytree(EXTENSION, extensions / "pxshell.entries-for-debugpy-0.0.1")
     (user / "User").mkdir(parents=True)
@@ -65,7 +65,7 @@ def serving(folder: Path):
     with (folder / "code-server.log").open("w") as log:
         server = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
     try:
-        wait_until(lambda: _answers(port), STEP_S, lambda: (folder / "code-server.log").read_text())
+        wait_until(lambda: _answers(port), STEP_S, (folder / "code-server.log").read_text)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
@@ -104,12 +104,20 @@ class Workbench:
         self.page.wait_for_selector(".debug-call-stack .monaco-list-row")
 
     def _pick(self, text: str) -> None:
+        """Choose what the quick box offers for a text, once it does: the window may not have read launch.json yet."""
         page = self.page
-        page.keyboard.press("Control+P")
-        page.wait_for_selector(".quick-input-widget:not([style*='display: none']) input")
-        page.keyboard.insert_text(text)
-        wanted = re.split(r"[:>]", text.removeprefix("debug "))[1 if text[0] == ">" else 0]
-        page.locator(".quick-input-list .monaco-list-row.focused", has_text=wanted.strip()).wait_for()
+        wanted = re.sub("^debug |^>|:[0-9]+$", "", text)
+        offered = page.locator(".quick-input-list .monaco-list-row.focused", has_text=wanted)
+
+        def is_offered() -> bool:
+            page.keyboard.press("Escape")
+            page.keyboard.press("Control+P")
+            page.wait_for_selector(".quick-input-widget:not([style*='display: none']) input")
+            page.keyboard.insert_text(text)
+            page.wait_for_timeout(1000)
+            return bool(offered.count())
+
+        self._wait(is_offered, lambda: f"{wanted} is not offered")
         page.keyboard.press("Enter")
         page.wait_for_selector(".quick-input-widget", state="hidden")
 
@@ -122,6 +130,16 @@ class Workbench:
         """Return what the rows of a view of Run and Debug say: call-stack, variables, watch-expressions."""
         rows = self.page.locator(f".debug-{view} .monaco-list-row")
         return [re.sub(r"\s+", " ", row.inner_text()).strip() for row in rows.all()]
+
+    def unfold(self, view: str, text: str) -> None:
+        """Show what is below a row."""
+        row = self.page.locator(f".debug-{view} .monaco-list-row", has_text=text).first
+        if row.get_attribute("aria-expanded") != "true":
+            row.locator(".monaco-tl-twistie").click()
+
+    def select(self, view: str, text: str, index: int = 0) -> None:
+        """Click on a row."""
+        self.page.locator(f".debug-{view} .monaco-list-row", has_text=text).nth(index).click()
 
     def wait_rows(self, view: str, condition, what: str) -> list[str]:
         """Wait until the rows of a view say what they should."""
