@@ -181,6 +181,7 @@ def test_a_rank_that_refuses_is_what_the_editor_reads(stage):
         with pytest.raises(DapError, match="debugged by jane@far"):
             editor.request("initialize")
         editor.wait_over()
+    assert stage.debuggers.closed == [("2", "it was refused")]  # for the controller, which has counted it
 
 
 def test_a_rank_that_dies_or_lets_go_or_loses_bytes_ends_the_editors_session(stage):

@@ -122,9 +122,16 @@ class Workbench:
         page.wait_for_selector(".quick-input-widget", state="hidden")
 
     def toggle_breakpoint(self) -> None:
-        """At the line of the cursor."""
-        self.page.keyboard.press("F9")
-        self.page.wait_for_selector(".codicon-debug-breakpoint, .codicon-debug-breakpoint-unverified")
+        """Set one at the line of the cursor, once the editor has it."""
+        shown = self.page.locator(".codicon-debug-breakpoint, .codicon-debug-breakpoint-unverified")
+
+        def is_set() -> bool:
+            if not shown.count():
+                self.page.keyboard.press("F9")
+                self.page.wait_for_timeout(1000)
+            return bool(shown.count())
+
+        self._wait(is_set, lambda: "no breakpoint is set")
 
     def rows(self, view: str) -> list[str]:
         """Return what the rows of a view of Run and Debug say: call-stack, variables, watch-expressions."""
@@ -132,10 +139,17 @@ class Workbench:
         return [re.sub(r"\s+", " ", row.inner_text()).strip() for row in rows.all()]
 
     def unfold(self, view: str, text: str) -> None:
-        """Show what is below a row."""
+        """Show what is below a row, which the window may draw anew meanwhile."""
         row = self.page.locator(f".debug-{view} .monaco-list-row", has_text=text).first
-        if row.get_attribute("aria-expanded") != "true":
+
+        def is_open() -> bool:
+            if row.get_attribute("aria-expanded") == "true":
+                return True
             row.locator(".monaco-tl-twistie").click()
+            self.page.wait_for_timeout(1000)
+            return row.get_attribute("aria-expanded") == "true"
+
+        self._wait(is_open, lambda: f"{text} does not open")
 
     def select(self, view: str, text: str, index: int = 0) -> None:
         """Click on a row."""
