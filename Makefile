@@ -74,7 +74,7 @@ $(VENV)/.browser: $(STAMP)
 torch: setup
 	$(PY) tests/environments.py torch
 
-# VS Code is built by npm with Kerberos' headers. PXSHELL_PICTURES=1 draws the pictures of docs/guide/editor.md anew.
+# VS Code is built by npm with Kerberos' headers. DRAW_PICTURES=1 draws the pictures of docs/guide/editor.md anew.
 EDITORS := libkrb5-dev pkg-config emacs-nox elpa-dap-mode
 vscode: tools
 	@dpkg -s $(EDITORS) >/dev/null 2>&1 || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \

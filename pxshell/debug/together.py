@@ -272,7 +272,7 @@ class Together:
 
     def _rank_continued(self, rank: int, body: Json) -> list[Effect]:
         thread = self._threads.out(rank, int(body.get("threadId", 0)))
-        continued = [_event("continued", {"threadId": thread, "allThreadsContinued": False})]
+        continued: list[Effect] = [_event("continued", {"threadId": thread, "allThreadsContinued": False})]
         if int(body.get("threadId", 0)) != self._main.get(rank) and not body.get("allThreadsContinued"):
             return continued
         self._goes_on(rank)

@@ -97,8 +97,8 @@ class Settings:
     #: The connection is given up after so long; None never (a stopped process behind a unix socket is not lost).
     lost_after: float | None = None
     #: The same two for a peer that is watched closely, so that its silence is told within two seconds.
-    close_interval: float = 0.25
-    close_after: float = 1.5
+    close_interval: float = 0.2
+    close_after: float = 1.4
     #: How long a server remembers a cut peer that said it comes back.
     keep_for: float = 60.0
     #: How long both lanes may take from the first connection to the welcome.

@@ -1,8 +1,7 @@
-"""Emacs' dap-mode on a rank of a real MPI simulation, set up with what docs/guide/editor.md tells its readers to write."""
+"""Emacs' dap-mode on a rank of a real MPI simulation, set up with the lines that docs/guide/editor.md gives."""
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +28,15 @@ def test_the_guides_lines_for_dap_mode_debug_a_rank(tmp_path):
         lines.write_text(snippet.replace("sim-1", cluster.name))
         sim = tmp_path / "sim.py"
         sim.symlink_to(SIM)
-        command = ["emacs", "--batch", "-l", str(Path(__file__).with_name("attach.el")), str(lines), str(SIM), str(LINE)]
+        command = [
+            "emacs",
+            "--batch",
+            "-l",
+            str(Path(__file__).with_name("attach.el")),
+            str(lines),
+            str(SIM),
+            str(LINE),
+        ]
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         env = {**os.environ, "PATH": path, "HOME": str(tmp_path)}
         done = subprocess.run(command, capture_output=True, text=True, timeout=100, env=env, stdin=subprocess.DEVNULL)

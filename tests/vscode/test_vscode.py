@@ -1,6 +1,6 @@
 """A real VS Code on the ranks of a real MPI simulation, as a person sees it; the pictures of docs/guide/editor.md.
 
-Opt-in: `make vscode` installs it and runs this. With PXSHELL_PICTURES=1 the pictures are drawn anew.
+Opt-in: `make vscode` installs it and runs this. With DRAW_PICTURES=1 the pictures are drawn anew.
 """
 
 import json
@@ -77,7 +77,7 @@ def window(desk, tmp_path):
 
 def draw(window, name):
     """Keep a picture for the guide, if asked to."""
-    if os.environ.get("PXSHELL_PICTURES"):
+    if os.environ.get("DRAW_PICTURES"):
         window.page.mouse.move(900, 560)
         window.page.screenshot(path=str(ROOT / "docs" / "images" / name))
 

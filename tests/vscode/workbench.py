@@ -135,8 +135,8 @@ class Workbench:
 
     def rows(self, view: str) -> list[str]:
         """Return what the rows of a view of Run and Debug say: call-stack, variables, watch-expressions."""
-        rows = self.page.locator(f".debug-{view} .monaco-list-row")
-        return [re.sub(r"\s+", " ", row.inner_text()).strip() for row in rows.all()]
+        rows = self.page.locator(f".debug-{view} .monaco-list-row").all_inner_texts()
+        return [re.sub(r"\s+", " ", row).strip() for row in rows]
 
     def unfold(self, view: str, text: str) -> None:
         """Show what is below a row, which the window may draw anew meanwhile."""
