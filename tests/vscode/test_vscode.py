@@ -78,6 +78,7 @@ def window(desk, tmp_path):
 def draw(window, name):
     """Keep a picture for the guide, if asked to."""
     if os.environ.get("DRAW_PICTURES"):
+        window.wait_rows("call-stack", lambda rows: "Load More Stack Frames" not in rows, "all frames are there")
         window.page.mouse.move(900, 560)
         window.page.screenshot(path=str(ROOT / "docs" / "images" / name))
 
@@ -108,7 +109,8 @@ def test_an_entry_for_each_rank_is_started_by_one_for_both(desk, window):
     window.wait_rows("call-stack", lambda rows: at(rows, LINE), "a breakpoint stops them")
     desk.type("%pxdebug detach", "no editor may attach any more")
     window.wait_rows("call-stack", lambda rows: not rows, "both sessions are over")
-    desk.terminal.wait_for("0-3 running", workbench.STEP_S)
+    # A pause held them when the editor came.
+    desk.terminal.wait_for(f"1-2 paused sim.py:{LINE}", workbench.STEP_S)
 
 
 def test_all_ranks_are_the_threads_of_one_session(desk, window):
