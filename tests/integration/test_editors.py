@@ -223,18 +223,11 @@ def test_a_client_of_others_does_the_same(run, undisturbed):
 def test_a_rank_that_is_held_in_mpi_shows_its_stack_and_stops_when_it_comes_out(shared):
     """P6: it waits in C for a rank that stands; the editor sees where, and cells look from the side."""
     session, client = shared.session, shared.client
-
-    def is_held():
-        session.pause(RankSet.of(0))
-        session.pause(RankSet([1, 2, 3]))
-        client.wait_until(lambda: client.states.of(2).activity in {"paused", "held"}, NOTICED_S)
-        if client.states.of(2).activity == "held":
-            return True
-        session.resume()  # it was still on its way to its next wait
-        client.wait_until(lambda: len(client.states.where("busy")) == 4, NOTICED_S)
-        return False
-
-    wait_until(is_held, 2 * NOTICED_S, "rank 2 waits for rank 0")
+    wait_until(lambda: "step 20 " in "".join(shared.said), 60, "it is past MPI_Init, which holds the GIL")
+    session.pause(RankSet.of(0))
+    shared.wait_activity(0, "paused")
+    session.pause(RankSet.of(2))
+    shared.wait_activity(2, "held")
     with shared.editor() as editor:
         editor.attach()
         (thread,) = editor.request("threads")["threads"]
@@ -246,7 +239,8 @@ def test_a_rank_that_is_held_in_mpi_shows_its_stack_and_stops_when_it_comes_out(
         session.resume(RankSet.of(0))
         assert editor.event("stopped")["threadId"] == thread["id"]
         shared.wait_activity(2, "debugging")
-    session.resume()
+        session.resume(RankSet.of(2))
+        shared.wait_activity(2, "debugging")
     assert client.wait_until(lambda: len(client.states.where("busy")) == 4, NOTICED_S)
 
 
