@@ -396,3 +396,21 @@ def test_a_command_is_an_adapter_without_any_port(shared):
         editor.wait_over()
         assert editor.process.wait(30) == 0
     shared.wait_activity(2, "busy")
+
+
+@shares_cluster
+def test_a_command_debugs_all_ranks_as_one_program(shared):
+    """`pxshell debug CLUSTER all --together`."""
+    from stdio_dap_client import StdioDapClient
+
+    words = [sys.executable, "-m", "pxshell", "debug", shared.cluster.name, "all", "--together"]
+    with StdioDapClient(words) as editor:
+        editor.attach([{"line": LINE}], str(SIM))
+        editor.event("stopped")
+        names = [thread["name"].split(" ·")[0] for thread in editor.request("threads")["threads"]]
+        assert names == [f"rank {rank}" for rank in range(4)]
+        editor.request("disconnect")
+        editor.wait_over()
+        assert editor.process.wait(30) == 0
+    for rank in range(4):
+        shared.wait_activity(rank, "busy")
