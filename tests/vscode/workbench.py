@@ -15,7 +15,7 @@ from pxshell.testing.waiting import wait_until
 
 EXTENSION = Path(__file__).parent / "extension"
 #: Seconds for a step of the window, on a busy machine.
-STEP_S = 30
+STEP_S = 60
 CHROMIUM = (
     "--no-sandbox",
     "--disable-gpu",
