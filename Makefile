@@ -2,6 +2,7 @@
 # make demo    set up (once) and run the main job: a paused MPI simulation
 # make check   format, lint, types, import contracts, docs
 # make bench   the figures of docs/performance.md
+# make vscode  a real VS Code on paused ranks, and other editors: some 700 MB and a few minutes, so only when asked for
 # make torch   a torch for the CPU, for the test of torchrun, which is skipped without
 # A fresh clone needs Python 3.11 or newer and nothing else; PYTHON=... names one that is not on PATH as python3.
 
@@ -14,7 +15,7 @@ PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
 NEW_ENOUGH = test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 TESTS  ?=
 
-.PHONY: test demo check bench setup house tools torch clean
+.PHONY: test demo check bench setup house tools torch vscode clean
 
 test: setup tools
 	$(PY) -m pytest $(TESTS)
@@ -72,6 +73,15 @@ $(VENV)/.browser: $(STAMP)
 # torch for the test of torchrun: some 200 MB, so only in CI or when asked for. Never a build for a GPU, which would be gigabytes.
 torch: setup
 	$(PY) tests/environments.py torch
+
+# VS Code is built by npm with Kerberos' headers. DRAW_PICTURES=1 draws the pictures of docs/guide/editor.md anew.
+EDITORS := libkrb5-dev pkg-config emacs-nox elpa-dap-mode
+vscode: tools
+	@dpkg -s $(EDITORS) >/dev/null 2>&1 || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(EDITORS) >/dev/null; } || \
+		echo "not installed: $(EDITORS); tests that need them are skipped" >&2
+	$(PY) tests/environments.py vscode
+	$(PY) -m pytest tests/vscode tests/emacs
 
 # The package as it is when installed, magics/ inside it, for the tools that look at files.
 house:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pxshell.magics.holder import Holder
 from pxshell.magics.options import ATTACH, leading
 
@@ -10,7 +13,9 @@ from pxshell.session.editors import AttachOptions
 
 __all__ = ["attach", "detach"]
 
-_USAGE = "%pxdebug attach [RANKS] [--port P] [--write] [--together [--lockstep] | --sessions] [--timeout S]"
+_USAGE = "%pxdebug attach [RANKS] [--port P] [--write [--stdio]] [--together [--lockstep] | --sessions] [--timeout S]"
+#: What is of a port, and so of no entry that needs none.
+_OF_PORTS = {"port": "--port", "sessions": "--sessions", "idle_s": "--timeout"}
 
 
 def attach(holder: Holder, text: str) -> None:
@@ -25,8 +30,17 @@ def attach(holder: Holder, text: str) -> None:
         raise UsageError("--together is one session for all ranks, --sessions one for each: choose")
     if options.get("lockstep") and not options.get("together"):
         raise UsageError("--lockstep is of one session for all ranks: %pxdebug attach RANKS --together --lockstep")
+    if options.get("stdio"):
+        _check_stdio(options)
     session = holder.session
     session.attach_editor(session.ranks(ranks) if ranks.strip() else None, AttachOptions(**options))
+
+
+def _check_stdio(options: Mapping[str, Any]) -> None:
+    if not options.get("write"):
+        raise UsageError("--stdio is a kind of entry: %pxdebug attach RANKS --write --stdio")
+    if left := [flag for name, flag in _OF_PORTS.items() if name in options]:
+        raise UsageError(f"--stdio opens no port, so it goes without {left[0]}")
 
 
 def detach(holder: Holder, text: str) -> None:

@@ -166,6 +166,7 @@ BREAK: Table = {**_TARGETS, "--once": Option("once"), "--hits": Option("hits", r
 ATTACH: Table = {
     "--port": Option("port", read=_port),
     "--write": Option("write"),
+    "--stdio": Option("stdio"),
     "--together": Option("together"),
     "--lockstep": Option("lockstep"),
     "--sessions": Option("sessions"),

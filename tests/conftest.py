@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -158,6 +159,14 @@ def _lacks_browser() -> str | None:
     return f"no {' and '.join(missing)} here: pip install -e '.[browser]'" if missing else None
 
 
+def _lacks_emacs() -> str | None:
+    if not shutil.which("emacs"):
+        return "no emacs on PATH: make vscode"
+    look = ["emacs", "--batch", "--eval", "(progn (package-initialize) (require 'dap-mode))"]
+    done = subprocess.run(look, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    return "emacs has no dap-mode: make vscode" if done.returncode else None
+
+
 #: What `make tools` installs where it is root and has apt-get.
 _INSTALLED_BY_CI = {"browser", "mpi", "openmpi", "slurm"}
 #: Why the tests with a marker cannot run on this machine; None if they can.
@@ -166,5 +175,7 @@ _LACKS = {
     "browser": _lacks_browser,
     "openmpi": lambda: _lacks_environment("openmpi"),
     "slurm": _lacks_slurm,
+    "emacs": _lacks_emacs,
+    "vscode": lambda: None if environments.vscode() else environments.why_not("vscode"),
     "torchrun": lambda: _lacks_environment("torch"),
 }

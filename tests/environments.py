@@ -1,4 +1,4 @@
-"""Environments beside this one, below build/env: another MPI, torch, other Pythons.
+"""Environments beside this one, below build/env: another MPI, torch, other Pythons, VS Code.
 
     python tests/environments.py NAME ...
 
@@ -24,6 +24,8 @@ LAYERS = {
     "torch": ["torch==2.13.0" if sys.platform == "darwin" else "torch==2.13.0+cpu"],
     "bare": [],
 }
+#: VS Code as a server, and the Node that it is made for; with a debugger for Python's entries of ours.
+VSCODE = ("node@24", "code-server@4.139.1")
 #: Versions of Python that pxshell runs on, and what its tests need there.
 PYTHONS = ("3.11", "3.12", "3.13")
 _OF_A_PYTHON = ["-e", f"{ROOT}[mpi]", "hypothesis", "numpy", "pytest", "pytest-timeout"]
@@ -33,6 +35,12 @@ def python_of(name: str) -> Path | None:
     """Return the interpreter of an environment that has been made; else None."""
     there = HOME / name
     return there / "bin" / "python" if (there / _STAMP).exists() else None
+
+
+def vscode() -> Path | None:
+    """Return the folder of VS Code's programs, if it has been made; else None."""
+    there = HOME / "vscode"
+    return there / "node_modules" / ".bin" if (there / _STAMP).exists() else None
 
 
 def why_not(name: str) -> str:
@@ -45,13 +53,14 @@ def make(name: str) -> Path:
 
     Raises:
         LookupError: there is no such Python here.
-        subprocess.CalledProcessError: something cannot be installed; pip has said what.
+        subprocess.CalledProcessError: something cannot be installed; pip or npm has said what.
     """
     there = HOME / name
     stamp = there / _STAMP
     if not stamp.exists() or stamp.stat().st_mtime < (ROOT / "pyproject.toml").stat().st_mtime:
         shutil.rmtree(there, ignore_errors=True)
-        (_make_layer if name in LAYERS else _make_python)(name, there)
+        make_it = _make_vscode if name == "vscode" else _make_layer if name in LAYERS else _make_python
+        make_it(name, there)
         stamp.touch()
     return there / "bin" / "python"
 
@@ -66,6 +75,19 @@ def _make_layer(name: str, there: Path) -> None:
     if LAYERS[name]:
         python = str(there / "bin" / "python")
         subprocess.run([sys.executable, *_PIP, "--python", python, "install", *LAYERS[name]], check=True)
+
+
+def _make_vscode(name: str, there: Path) -> None:
+    """Install code-server with npm: one of its parts is built here, with Kerberos' headers."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise LookupError("no npm on PATH")
+    there.mkdir(parents=True)
+    programs = there / "node_modules" / ".bin"
+    env = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+    for package in VSCODE:  # the second is built by the first
+        line = [npm, "install", "--prefix", there, "--no-audit", "--no-fund", "--no-package-lock", "--silent", package]
+        subprocess.run(line, check=True, env=env, stdin=subprocess.DEVNULL)
 
 
 def _make_python(name: str, there: Path) -> None:

@@ -154,9 +154,18 @@ class Controller:
 
     # -- a debugger's tunnels: who stands at a breakpoint is let go when nobody can ------------------------------------
 
+    def _watch_tunnels(self) -> None:
+        """Watch the links closely through which tunnels go: an end that is cut off learns it within two seconds."""
+        clients, ranks = self._tunnels.clients, self._tunnels.ranks
+        for peer, _ in self._clients.values():
+            self.server.watch_closely(peer, closely=peer.id in clients)
+        for node, known in self._branches.nodes.items():
+            self.server.watch_closely(node, closely=bool(known & ranks))
+
     def _cut_from_client(self, client: Peer, why: str) -> None:
         for tunnel in self._tunnels.cut_from_client(client.id):
             self._hand_down(self._message("px_debug_close", {"why": why}, tunnel.ranks, key=tunnel.key))
+        self._watch_tunnels()
 
     def _cut_from_ranks(self, ranks: RankSet, why: str) -> None:
         for tunnel in self._tunnels.cut_from_ranks(ranks):
@@ -166,6 +175,7 @@ class Controller:
             for node, known in self._branches.nodes.items():
                 if part := tunnel.ranks & known:
                     self.server.send(node, close.with_ranks(part))
+        self._watch_tunnels()
 
     def lane_drained(self, peer: Peer, lane: Lane) -> None:
         """A client takes messages again."""
@@ -197,7 +207,8 @@ class Controller:
             self._absent |= {rank: text.removeprefix(f"{message.ranks}: ") for rank in message.ranks}
         elif message.type == "px_state" and self._branches.learn(message):
             self._finish_later()
-        self._tunnels.said(message)
+        if self._tunnels.said(message):
+            self._watch_tunnels()
         self._up.add(message, self._branches.nodes.get(node, EMPTY))
 
     def _ranks(self, node: Peer, message: Message) -> None:
@@ -220,7 +231,8 @@ class Controller:
 
     def _asked(self, client: Peer, message: Message) -> None:
         message = message.with_header(origin=client.id)
-        self._tunnels.asked(client.id, message)
+        if self._tunnels.asked(client.id, message):
+            self._watch_tunnels()
         if message.type == "px_break_request":
             self._keep_breakpoint(message)
         elif message.type == "px_clear_request":

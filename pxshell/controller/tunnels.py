@@ -24,16 +24,26 @@ class Tunnels:
     def __init__(self) -> None:
         self._open: dict[str, Tunnel] = {}
 
-    def asked(self, client: str, message: Message) -> None:
-        """A client has sent this message."""
+    @property
+    def clients(self) -> frozenset[str]:
+        """Those at one end of the open ones."""
+        return frozenset(one.client for one in self._open.values())
+
+    @property
+    def ranks(self) -> RankSet:
+        """Those at the other end."""
+        return RankSet(rank for one in self._open.values() for rank in one.ranks)
+
+    def asked(self, client: str, message: Message) -> bool:
+        """Take what a client has sent; return whether a tunnel has begun or ended with it."""
         if message.type == "px_debug_open_request":
             self._open[message.header.key] = Tunnel(message.header.key, client, message.ranks)
-        self.said(message)
+            return True
+        return self.said(message)
 
-    def said(self, message: Message) -> None:
-        """This message has passed, in either direction."""
-        if message.type == "px_debug_close":
-            self._open.pop(message.header.key, None)
+    def said(self, message: Message) -> bool:
+        """Take what has passed, in either direction; return whether a tunnel has ended with it."""
+        return message.type == "px_debug_close" and self._open.pop(message.header.key, None) is not None
 
     def cut_from_client(self, client: str) -> list[Tunnel]:
         """Return, and forget, the tunnels of a client that is gone or gives no sign of life."""

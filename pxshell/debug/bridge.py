@@ -7,7 +7,18 @@ from collections.abc import Callable
 from typing import Any
 
 from pxshell.debug.channel import Channel
-from pxshell.debug.conversation import Conversation, Effect, End, Later, Source, ToEditor, ToRank, failure, response
+from pxshell.debug.conversation import (
+    Conversation,
+    Effect,
+    End,
+    Later,
+    Source,
+    ToEditor,
+    ToRank,
+    failure,
+    farewell,
+    response,
+)
 from pxshell.debug.framing import Framer, FramingError, encode
 from pxshell.debug.ports import ClientPort
 from pxshell.debug.stream import EditorStream
@@ -55,12 +66,16 @@ class Bridge:
         #: Bytes of each rank that were said to the editor, and whose credit it has not been given yet.
         self._owed = dict.fromkeys(ranks, 0)
         self._stream = open_stream(
-            self._editor_received, self._editor_drained, lambda: self.close("the editor has gone")
+            self._editor_received, self._editor_drained, lambda: self._close("the editor has gone")
         )
         self._channels = {rank: Channel(loop, client, rank, who, self) for rank in ranks}
 
     def close(self, why: str) -> None:
-        """End the session: the ranks are as they were before, the editor's connection is closed."""
+        """End the session from this side: the editor is told why, the ranks are as they were before."""
+        if not self._is_over:
+            self._do([*farewell(why), End(why)])
+
+    def _close(self, why: str) -> None:
         if self._is_over:
             return
         self._is_over = True
@@ -133,7 +148,7 @@ class Bridge:
                 case Later(seconds):
                     self._loop.call_later(seconds, self._due)
                 case End(why):
-                    self.close(why)
+                    self._close(why)
 
     def _due(self) -> None:
         if not self._is_over:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from pxshell.debug.ports import ClientPort
+from pxshell.protocol.endings import status_text
 from pxshell.protocol.message import Message
 from pxshell.protocol.tunnel import Chunk, Tunnel, TunnelError
 from pxshell.ranks import RankSet
@@ -105,6 +106,8 @@ class Channel:
             self._tell(self._tunnel.send(bytes(self._before)))
         elif message.type in {"px_debug_open_reply", "px_missing", "px_denied"}:
             self._over()
+            # For the controller, which counts it among the open ones; the rank knows nothing of it.
+            self._client.tell("px_debug_close", {"why": "it was refused"}, self._ranks, key=self.key)
             self._owner.channel_refused(self.rank, str(content.get("why") or "it refused"))
 
     def _take(self, message: Message) -> None:
@@ -134,9 +137,12 @@ class Channel:
     def _look(self) -> None:
         """End when the rank is gone, or nothing gets through to it."""
         state = self._client.states.of(self.rank)
-        is_gone = state is not None and not state.is_alive
-        if not self._is_over and (is_gone or self._client.trouble):
-            self._let_go(self._client.trouble or "the rank is gone")
+        if self._is_over:
+            return
+        if self._client.trouble:
+            self._let_go(self._client.trouble)
+        elif state is not None and not state.is_alive:
+            self._let_go(f"it is gone: {state.why or status_text(state.exit)}")
 
     def _let_go(self, why: str) -> None:
         """End from this side; the rank hears of it as soon as something gets through, if not before from its node."""

@@ -9,7 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-__all__ = ["Conversation", "Effect", "End", "Json", "Later", "Source", "ToEditor", "ToRank", "failure", "response"]
+__all__ = [
+    "Conversation",
+    "Effect",
+    "End",
+    "Json",
+    "Later",
+    "Source",
+    "ToEditor",
+    "ToRank",
+    "failure",
+    "farewell",
+    "response",
+]
 
 Json: TypeAlias = Mapping[str, Any]
 
@@ -75,6 +87,15 @@ class Conversation(Protocol):
         """A rank that had taken the editor is gone, or has let it go."""
 
 
+def farewell(why: str) -> list[ToEditor]:
+    """Say in the editor's console why its session ends, and that it does."""
+    output = {"category": "important", "output": f"{why}\n"}
+    return [
+        ToEditor({"type": "event", "event": "output", "body": output}),
+        ToEditor({"type": "event", "event": "terminated", "body": {}}),
+    ]
+
+
 def response(request: Json, body: Json | None = None) -> dict[str, Any]:
     """Answer a request."""
     made: dict[str, Any] = {"type": "response", "request_seq": request.get("seq", 0), "success": True}
@@ -82,9 +103,9 @@ def response(request: Json, body: Json | None = None) -> dict[str, Any]:
     return made if body is None else made | {"body": body}
 
 
-def failure(request: Json, why: str) -> dict[str, Any]:
-    """Say no to a request; editors show `why`."""
-    error = {"error": {"id": 1, "format": _escaped(why), "showUser": True}}
+def failure(request: Json, why: str, *, is_shown: bool = True) -> dict[str, Any]:
+    """Say no to a request; editors show `why` to their user if it `is_shown`, else where they show what they asked."""
+    error = {"error": {"id": 1, "format": _escaped(why), "showUser": is_shown}}
     return response(request, error) | {"success": False, "message": why}
 
 

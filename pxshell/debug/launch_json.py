@@ -10,8 +10,10 @@ from typing import Any
 from pxshell.debug.jsonc import JsoncError, parse, put
 from pxshell.errors import UsageError
 
-__all__ = ["Entry", "compound", "configuration", "write_entries"]
+__all__ = ["Adapter", "Entry", "compound", "configuration", "write_entries"]
 
+#: What an entry attaches to, which is never the user's.
+_OURS = frozenset({"type", "request", "connect", "debugAdapterPython", "debugAdapterPath", "processId"})
 _NEW = """{
     "version": "0.2.0",
     "configurations": [
@@ -21,36 +23,59 @@ _NEW = """{
 
 
 @dataclass(frozen=True, slots=True)
+class Adapter:
+    """A debug adapter that the editor starts itself.
+
+    Attributes:
+        python: The interpreter that runs it.
+        code: What it runs.
+        pid: Of the rank.
+    """
+
+    python: str
+    code: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What one configuration attaches to.
 
     Attributes:
         name: As the editor lists it.
-        port: Of this machine.
+        way: A port of this machine, or an adapter to start.
         remote_root: Folder of the rank's files where the editor does not have it under the same path; "" where it has.
     """
 
     name: str
-    port: int
+    way: int | Adapter
     remote_root: str = ""
 
 
 def configuration(entry: Entry) -> dict[str, Any]:
     """Return the configuration that attaches VS Code's Python debugger.
 
-    https://code.visualstudio.com/docs/python/debugging#_set-configuration-options
+    https://code.visualstudio.com/docs/python/debugging#_set-configuration-options and, for an adapter,
+    `createDebugAdapterDescriptor` of microsoft/vscode-python-debugger: it runs `debugAdapterPath` as the one argument
+    of `debugAdapterPython`, if there is a `processId` and no `connect`.
     """
     made: dict[str, Any] = {
         "name": entry.name,
         "type": "debugpy",
         "request": "attach",
-        "connect": {"host": "127.0.0.1", "port": entry.port},
+        **_way(entry.way),
         "justMyCode": True,
         "presentation": {"group": "pxshell"},
     }
     if entry.remote_root:
         made["pathMappings"] = [{"localRoot": "${workspaceFolder}", "remoteRoot": entry.remote_root}]
     return made
+
+
+def _way(way: int | Adapter) -> dict[str, Any]:
+    if isinstance(way, int):
+        return {"connect": {"host": "127.0.0.1", "port": way}}
+    return {"debugAdapterPython": way.python, "debugAdapterPath": f"-c{way.code}", "processId": way.pid}
 
 
 def compound(name: str, entries: Sequence[Entry]) -> dict[str, Any]:
@@ -93,7 +118,7 @@ def _kept(text: str, made: Mapping[str, Any]) -> dict[str, Any]:
     found = document.get("configurations") if isinstance(document, dict) else None
     entries = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
     old = next((one for one in entries if one.get("name") == made["name"]), {})
-    return {**made, **{key: value for key, value in old.items() if key not in {"type", "request", "connect"}}}
+    return {**made, **{key: value for key, value in old.items() if key not in _OURS}}
 
 
 def _replace(path: Path, text: str) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pxshell.debug.conversation import Effect, End, Json, Source, ToEditor, ToRank, failure, response
+from pxshell.debug.conversation import Effect, End, Json, Source, ToEditor, ToRank, failure, farewell, response
+from pxshell.debug.early import Early
 from pxshell.debug.sources import Sources
 
-__all__ = ["KNOWN_REQUESTS", "Relay", "pythons_own", "tamed"]
+__all__ = ["KNOWN_REQUESTS", "Relay", "pythons_own", "tamed", "with_description"]
 
 #: What debugpy's engine answers. On anything else it prints a line in the user's program and is silent.
 KNOWN_REQUESTS = frozenset(
@@ -60,6 +61,7 @@ class Relay:
         self._rank = rank
         self._name = f"rank {rank} of {cluster}"
         self._sources = Sources(has_file)
+        self._early = Early()
         self._refusal = ""
 
     def editor_said(self, message: Json) -> list[Effect]:
@@ -78,7 +80,12 @@ class Relay:
 
     def rank_said(self, rank: int, message: Json) -> list[Effect]:
         """Hand a response or event on; see `Conversation`."""
-        return [ToEditor(self._rewritten(dict(message)))]
+        if self._early.keep(rank, message):
+            return []
+        effects: list[Effect] = [ToEditor(self._rewritten(dict(message)))]
+        if message.get("command") == "configurationDone":
+            effects += [effect for _, kept in self._early.release() for effect in self.rank_said(rank, kept)]
+        return effects
 
     def _rewritten(self, message: dict[str, Any]) -> dict[str, Any]:
         message.pop("pydevd_cmd_id", None)
@@ -92,6 +99,8 @@ class Relay:
         elif message.get("command") == "stackTrace":
             frames = [self._sources.referred(self._rank, frame) for frame in body.get("stackFrames", ())]
             message["body"] = body | {"stackFrames": frames}
+        elif message.get("event") == "stopped":
+            message["body"] = with_description(body)
         elif message.get("event") == "process":
             message["body"] = body | {"name": self._name, "isLocalProcess": False}
         return message
@@ -111,12 +120,16 @@ class Relay:
 
     def rank_ended(self, rank: int, why: str) -> list[Effect]:
         """Say that there is nothing to debug any more."""
-        output = {"category": "important", "output": f"{self._name}: {why}\n"}
-        return [
-            ToEditor({"type": "event", "event": "output", "body": output}),
-            ToEditor({"type": "event", "event": "terminated", "body": {}}),
-            End(why),
-        ]
+        return [*farewell(f"{self._name}: {why}"), End(why)]
+
+
+def with_description(stopped: Json) -> dict[str, Any]:
+    """Return the body of a `stopped` event that does not speak of a breakpoint where there is none.
+
+    debugpy says so of a pause that stood when the editor came.
+    """
+    is_pause = stopped.get("reason") == "breakpoint" and not stopped.get("hitBreakpointIds")
+    return {**stopped, "description": "Paused"} if is_pause else {**stopped}
 
 
 def pythons_own(threads: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,14 +44,14 @@ class Stops:
         """The rank has gone on, or is gone."""
         self._waiting = [one for one in self._waiting if one.rank != rank]
 
-    def take(self, *, are_all: bool) -> list[dict[str, Any]]:
+    def take(self, everybody: Collection[int]) -> list[dict[str, Any]]:
         """Return the bodies of the `stopped` events to tell, and keep nothing.
 
         Stops for one reason at one place have one description, and only the first takes the editor's focus; the others
-        mark their threads. When all ranks stand, one event says so for all.
+        mark their threads. When all ranks have stopped there, one event says so for all.
 
         Args:
-            are_all: Every rank that is debugged stands now.
+            everybody: The ranks that are debugged.
         """
         groups: dict[tuple[str, str], list[Stop]] = {}
         for stop in self._waiting:
@@ -64,6 +65,6 @@ class Stops:
             for stop in sorted(stops, key=lambda one: one.rank):
                 body = {**stop.body, "threadId": stop.thread, "description": text, "text": text}
                 told.append(body | {"allThreadsStopped": False, "preserveFocusHint": bool(told)})
-        if are_all and len(ordered) == 1:
+        if len(ordered) == 1 and {stop.rank for stop in ordered[0][1]} == set(everybody):
             return [told[0] | {"allThreadsStopped": True}]
         return told

@@ -12,6 +12,7 @@ from pathlib import PurePath
 from typing import Any, ClassVar, TypeAlias
 
 from pxshell.debug.conversation import Effect, End, Json, Later, Source, ToEditor, ToRank, failure, response
+from pxshell.debug.early import Early
 from pxshell.debug.gathering import Gathering
 from pxshell.debug.ids import Ids
 from pxshell.debug.merging import merged_breakpoints
@@ -24,6 +25,8 @@ __all__ = ["Together"]
 
 #: Seconds in which stops of several ranks are taken for one.
 FOLD_S = 0.05
+#: The same where one key lets all of them step: they begin and end at slightly different times.
+LOCKSTEP_FOLD_S = 0.2
 
 _MOVING = frozenset({"continue", "next", "stepIn", "stepOut"})
 _Answered: TypeAlias = Callable[[int, Json], list[Effect]]
@@ -54,6 +57,7 @@ class Together:
         self._main: dict[int, int] = {}
         self._sources = Sources(has_file)
         self._stops = Stops()
+        self._early = Early()
         self._initialized: set[int] = set()
         self._is_initialized = False
         self._refusal = ""
@@ -78,6 +82,13 @@ class Together:
     def _to_all(self, message: Json) -> list[Effect]:
         """Ask every rank, and answer as the lowest one has."""
         return self._gather(message, self._alive, lambda bodies: bodies[min(bodies)])
+
+    def _configured(self, message: Json) -> list[Effect]:
+        def ready() -> list[Effect]:
+            kept = [(rank, said) for rank, said in self._early.release() if rank in self._alive]
+            return [effect for rank, said in kept for effect in self.rank_said(rank, said)]
+
+        return self._gather(message, self._alive, lambda bodies: bodies[min(bodies)], then=ready)
 
     def _initialize(self, message: Json) -> list[Effect]:
         return self._gather(message, self._alive, lambda bodies: tamed(bodies[min(bodies)]))
@@ -130,13 +141,15 @@ class Together:
             if arguments.get(name):
                 found = ids.back(int(arguments[name]))
                 if found is None or found[0] not in self._alive:
-                    return [ToEditor(failure(message, "its rank has gone on, or is gone"))]
+                    # Editors ask on their own, and may learn a moment later that it has gone on.
+                    return [ToEditor(failure(message, "its rank has gone on, or is gone", is_shown=False))]
                 rank, arguments[name] = found
         return self._ask(
             rank, {**message, "arguments": arguments}, lambda rank, said: self._hand_on(rank, message, said)
         )
 
     _HANDLERS: ClassVar[dict[str, Callable[[Together, Json], list[Effect]]]] = {
+        "configurationDone": _configured,
         "initialize": _initialize,
         "threads": _list_threads,
         "setBreakpoints": _set_breakpoints,
@@ -145,7 +158,6 @@ class Together:
             (
                 "attach",
                 "launch",
-                "configurationDone",
                 "setExceptionBreakpoints",
                 "setDebuggerProperty",
                 "setPydevdSourceMap",
@@ -167,14 +179,15 @@ class Together:
         ranks: set[int],
         merge: Callable[[dict[int, dict[str, Any]]], dict[str, Any]],
         sent: dict[int, dict[str, Any]] | None = None,
+        then: Callable[[], list[Effect]] = list,
     ) -> list[Effect]:
-        """Ask ranks, all the same or each its own, and answer when all have."""
+        """Ask ranks, all the same or each its own, and answer when all have; `then` gives what follows the answer."""
 
         def finish(bodies: dict[int, dict[str, Any]]) -> list[Effect]:
             self._gatherings.remove(gathering)
             if not bodies:
                 return [ToEditor(failure(message, gathering.refusal or self._refusal))]
-            return [ToEditor(response(message, merge(bodies)))]
+            return [ToEditor(response(message, merge(bodies))), *then()]
 
         gathering = Gathering(ranks, finish)
         self._gatherings.append(gathering)
@@ -215,6 +228,8 @@ class Together:
         if message.get("type") == "response":
             answered = self._waiting.pop((rank, int(message.get("request_seq", 0))), None)
             return answered(rank, message) if answered is not None else []
+        if self._early.keep(rank, message):
+            return []
         event = str(message.get("event", ""))
         body: dict[str, Any] = message.get("body") or {}
         handler = self._EVENTS.get(event)
@@ -245,21 +260,24 @@ class Together:
             path = str((frames[0].get("source") or {}).get("path") or "")
             place = f"{PurePath(path).name}:{frames[0].get('line')}" if path else ""
             is_first = self._stops.add(Stop(rank, thread, body, place))
-            return [Later(FOLD_S)] if is_first else []
+            return [Later(LOCKSTEP_FOLD_S if self._lockstep else FOLD_S)] if is_first else []
 
         asked = {"type": "request", "command": "stackTrace", "arguments": {"threadId": number, "levels": 1}}
         return self._ask(rank, asked, answered)
 
     def due(self) -> list[Effect]:
         """Tell the stops that have come together."""
-        told = self._stops.take(are_all=self._alive <= self._stopped)
+        told = self._stops.take(self._alive)
         return [_event("stopped", body) for body in told]
 
     def _rank_continued(self, rank: int, body: Json) -> list[Effect]:
-        if int(body.get("threadId", 0)) == self._main.get(rank) or body.get("allThreadsContinued"):
-            self._goes_on(rank)
         thread = self._threads.out(rank, int(body.get("threadId", 0)))
-        return [_event("continued", {"threadId": thread, "allThreadsContinued": False})]
+        continued: list[Effect] = [_event("continued", {"threadId": thread, "allThreadsContinued": False})]
+        if int(body.get("threadId", 0)) != self._main.get(rank) and not body.get("allThreadsContinued"):
+            return continued
+        self._goes_on(rank)
+        # Makes an editor read the thread's name again, in which it still says that it is paused.
+        return [*continued, _event("thread", {"reason": "started", "threadId": thread})]
 
     def _goes_on(self, rank: int) -> None:
         self._stopped.discard(rank)

@@ -1,4 +1,4 @@
-"""A debug adapter on stdin and stdout: one editor, one rank, no port on any machine."""
+"""A debug adapter on stdin and stdout: one editor, one rank or many as one program, no port on any machine."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pxshell.debug.bridge import Bridge
+from pxshell.debug.conversation import Conversation
 from pxshell.debug.loop import LoopThread
 from pxshell.debug.relay import Relay
 from pxshell.debug.stream import EditorStream
+from pxshell.debug.together import Together
 from pxshell.ranks import RankSet
 from pxshell.render.events import Event, Notice, Progress
 from pxshell.session.config import Config
@@ -22,14 +24,30 @@ from pxshell.session.ports import ClientPort
 __all__ = ["serve_stdio"]
 
 
-def serve_stdio(client: ClientPort, rank: int, source: int = 0, sink: int = 1) -> int:
+def serve_stdio(
+    client: ClientPort,
+    ranks: RankSet,
+    *,
+    together: bool = False,
+    lockstep: bool = False,
+    source: int = 0,
+    sink: int = 1,
+) -> int:
     """Serve an editor on two descriptors until it leaves; return the exit status.
+
+    Args:
+        client: The connection to the cluster.
+        ranks: One, or `together` any number.
+        together: They are the threads of one program.
+        lockstep: Continue, steps and pause act on all of them.
+        source: What the editor writes to.
+        sink: What it reads.
 
     Raises:
         UsageError: there is no such rank, or it cannot be debugged.
         PermissionDeniedError: this client only watches.
     """
-    check_debuggable(Desk(client, _Stderr(), Config()), RankSet.of(rank))
+    check_debuggable(Desk(client, _Stderr(), Config()), ranks)
     over = threading.Event()
     thread = LoopThread()
     for number in (source, sink):
@@ -40,8 +58,12 @@ def serve_stdio(client: ClientPort, rank: int, source: int = 0, sink: int = 1) -
     ) -> EditorStream:
         return EditorStream(thread.loop, source, sink, over.set, received=received, drained=drained, ended=ended)
 
-    relay = Relay(rank, client.name, lambda path: Path(path).exists())
-    thread.call(lambda: Bridge(thread.loop, client, RankSet.of(rank), who_debugs(), relay, open_stream, lambda _: None))
+    conversation: Conversation
+    if together:
+        conversation = Together(ranks, client.name, _is_here, lockstep=lockstep)
+    else:
+        conversation = Relay(ranks.first, client.name, _is_here)
+    thread.call(lambda: Bridge(thread.loop, client, ranks, who_debugs(), conversation, open_stream, lambda _: None))
     try:
         over.wait()
     finally:
@@ -49,6 +71,10 @@ def serve_stdio(client: ClientPort, rank: int, source: int = 0, sink: int = 1) -
         for number in (source, sink):
             os.set_blocking(number, True)
     return 0
+
+
+def _is_here(path: str) -> bool:
+    return Path(path).exists()
 
 
 class _Stderr:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +14,7 @@ from typing import cast
 from pxshell.debug.bridge import Bridge, OpenStream
 from pxshell.debug.children import Children
 from pxshell.debug.conversation import Conversation
-from pxshell.debug.launch_json import Entry, configuration, write_entries
+from pxshell.debug.launch_json import Adapter, Entry, configuration, write_entries
 from pxshell.debug.listener import Listener
 from pxshell.debug.loop import LoopThread
 from pxshell.debug.relay import Relay
@@ -21,10 +22,11 @@ from pxshell.debug.together import Together
 from pxshell.errors import PermissionDeniedError, UsageError
 from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.events import Level
+from pxshell.rendezvous.connection import connection_path
 from pxshell.session.answers import clean
 from pxshell.session.desk import Desk
 
-__all__ = ["DEFAULT_IDLE_S", "AttachOptions", "Editors", "check_debuggable", "who_debugs"]
+__all__ = ["DEFAULT_IDLE_S", "AttachOptions", "Debuggee", "Editors", "check_debuggable", "who_debugs"]
 
 #: Seconds after which a port to which no editor has come closes.
 DEFAULT_IDLE_S = 3600.0
@@ -37,6 +39,7 @@ class AttachOptions:
     Attributes:
         port: Of this machine; of several ranks the first one's, the others follow. 0 lets the system choose.
         write: Add or update the entries of `.vscode/launch.json` in the working directory.
+        stdio: Entries with which the editor starts the debug adapter itself; no port opens.
         idle_s: Seconds without an editor after which a port closes.
         together: One port for all of them: one session of the editor, in which each rank is a thread.
         sessions: One port for all of them: a session of the editor that starts one for each rank (startDebugging).
@@ -45,6 +48,7 @@ class AttachOptions:
 
     port: int = 0
     write: bool = False
+    stdio: bool = False
     idle_s: float = DEFAULT_IDLE_S
     together: bool = False
     sessions: bool = False
@@ -72,8 +76,12 @@ class Editors:
 
     def attach(self, ranks: RankSet, options: AttachOptions) -> dict[int, int]:
         """Offer ranks to editors; see `Session.attach_editor`."""
-        roots = check_debuggable(self._desk, ranks)
+        found = check_debuggable(self._desk, ranks)
+        if options.stdio:
+            self._write_adapters(ranks, options, found)
+            return {}
         self._forget_closed()
+        roots = {rank: one.root for rank, one in found.items()}
         before = list(self._offers)
         try:
             ports = self._offer_all(ranks, roots, options)
@@ -85,6 +93,19 @@ class Editors:
             raise
         self._tell(ranks, ports, written)
         return {rank: port for some, port in ports.items() for rank in some}
+
+    def _write_adapters(self, ranks: RankSet, options: AttachOptions, found: Mapping[int, Debuggee]) -> None:
+        """Let the editor start what leads to the ranks."""
+        sets = [ranks] if options.together else [RankSet.of(rank) for rank in ranks]
+        entries = []
+        for some in sets:
+            words = ["debug", str(some), *_flags(options)]
+            adapter = Adapter(sys.executable, _adapter_code(self._desk.client.name, words), found[some.first].pid)
+            entries.append(Entry(self._name(some), adapter, found[some.first].root))
+        written = write_entries(Path.cwd(), entries, self._name(ranks))
+        name = self._name(ranks)
+        then = f'VS Code: Run and Debug, "{name}" (in {_short(written)})'
+        self._desk.say(f"{ranks}: an editor may start its own way there, without a port.  {then}", ranks=ranks)
 
     def _offer_all(self, ranks: RankSet, roots: Mapping[int, str], options: AttachOptions) -> dict[RankSet, int]:
         """Open the ports that the editor is to know; return the ranks behind each."""
@@ -137,7 +158,8 @@ class Editors:
     # What people read.
 
     def _name(self, ranks: RankSet) -> str:
-        return f"pxshell {self._desk.client.name}: {'rank' if len(ranks) == 1 else 'ranks'} {ranks}"
+        """Name an entry of the editor: what tells it from others comes first, for its lists are narrow."""
+        return f"{'rank' if len(ranks) == 1 else 'ranks'} {ranks} of {self._desk.client.name} (pxshell)"
 
     def _tell(self, ranks: RankSet, ports: Mapping[RankSet, int], written: Path | None) -> None:
         told = RankSet(ports.values())
@@ -182,8 +204,21 @@ class Editors:
         self._thread.close()
 
 
-def check_debuggable(desk: Desk, ranks: RankSet) -> dict[int, str]:
-    """Check that we may debug these ranks and that they have debugpy; return the folders of files that are not here.
+@dataclass(frozen=True, slots=True)
+class Debuggee:
+    """A rank that can be debugged.
+
+    Attributes:
+        pid: Its process, on its machine.
+        root: The folder of its files, if this machine has none of that name; else "".
+    """
+
+    pid: int
+    root: str
+
+
+def check_debuggable(desk: Desk, ranks: RankSet) -> dict[int, Debuggee]:
+    """Check that we may debug these ranks and that they have debugpy; return what they are.
 
     Raises:
         PermissionDeniedError: this client only watches.
@@ -196,23 +231,38 @@ def check_debuggable(desk: Desk, ranks: RankSet) -> dict[int, str]:
         raise UsageError(f"nothing to debug: {gone} {'is' if len(gone) == 1 else 'are'} gone; see %pxstatus")
     limit = desk.config.control_deadline
     request = desk.control("px_debug_prepare_request", {}, ranks, limit)
-    roots: dict[int, str] = {}
+    found: dict[int, Debuggee] = {}
     refused = [(who, str(why)) for who, why in request.account.missing]
     for who, content in request.replies():
         if content.get("status") != "ok":
             refused.append((who, str(content.get("why") or "it refused")))
-        elif not Path(str(content.get("root"))).is_dir():
-            roots |= dict.fromkeys(who, str(content["root"]))
+        else:
+            root = str(content.get("root") or "")
+            debuggee = Debuggee(int(content.get("pid") or 0), "" if Path(root).is_dir() else root)
+            found |= dict.fromkeys(who, debuggee)
     if pending := request.account.pending:
         refused.append((pending, f"no answer within {limit:g} s"))
     if refused:
         raise UsageError("not attached: " + "; ".join(f"{who}: {clean(why)}" for who, why in refused))
-    return roots
+    return found
 
 
 def who_debugs() -> str:
     """Say who we are, to those whom a rank refuses because of us."""
     return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def _flags(options: AttachOptions) -> list[str]:
+    return [f"--{name}" for name in ("together", "lockstep") if getattr(options, name)]
+
+
+def _adapter_code(cluster: str, words: list[str]) -> str:
+    """Return the Python that is `pxshell debug`, for a process that has not our environment."""
+    path = connection_path(cluster)
+    if not path.exists():  # given by $PXSHELL_CONNECT
+        words = [words[0], cluster, *words[1:]]
+    given = f"import os; os.environ['PXSHELL_CONNECT'] = {str(path)!r}; " if path.exists() else ""
+    return f"{given}import sys; from pxshell.cli import main; sys.exit(main({words!r}))"
 
 
 def _shape(options: AttachOptions) -> bool:

@@ -96,6 +96,9 @@ class Settings:
     unresponsive_after: float = 1.8
     #: The connection is given up after so long; None never (a stopped process behind a unix socket is not lost).
     lost_after: float | None = None
+    #: The same two for a peer that is watched closely, so that its silence is told within two seconds.
+    close_interval: float = 0.2
+    close_after: float = 1.4
     #: How long a server remembers a cut peer that said it comes back.
     keep_for: float = 60.0
     #: How long both lanes may take from the first connection to the welcome.
@@ -114,6 +117,10 @@ class Settings:
     def heartbeat(self, interval: float, now: float) -> Heartbeat:
         """Begin to watch a peer, every `interval` seconds."""
         return Heartbeat(interval, self.unresponsive_after, self.lost_after, now)
+
+    def close_heartbeat(self, now: float) -> Heartbeat:
+        """Begin to watch a peer closely, every `close_interval` seconds."""
+        return Heartbeat(self.close_interval, self.close_after, self.lost_after, now)
 
 
 class Handler(Protocol):
@@ -156,6 +163,10 @@ class Server(ABC):
     @abstractmethod
     def peers(self) -> Collection[Peer]:
         """Those that have joined and not left."""
+
+    @abstractmethod
+    def watch_closely(self, peer: Peer, *, closely: bool) -> None:
+        """Let each end notice within two seconds that the other is silent, or no longer so; any number of times."""
 
     @abstractmethod
     def drop(self, peer: Peer, why: str) -> None:

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from pxshell.errors import LinkLostError, PxshellError
-from pxshell.protocol.heartbeat import Sign
+from pxshell.protocol.heartbeat import Heartbeat, Sign
 from pxshell.protocol.message import Buffer, Message
 from pxshell.protocol.prefix import Hello, Kind, LinkError, Prefix
 from pxshell.protocol.types import Lane
 from pxshell.transport.admission import decode_hello, decode_refused, make_peer, refusal_error
 from pxshell.transport.base import Connector, Handler, Peer, Reactor, Settings, Timer
 from pxshell.transport.dialling import Dialling
-from pxshell.transport.lanes import Link, call_safely, close_all
+from pxshell.transport.lanes import Link, call_safely, close_all, watches_closely
 from pxshell.transport.wire import Wire
 
 __all__ = ["ConnectorCore"]
@@ -48,7 +48,9 @@ class ConnectorCore(Dialling, Connector):
         self._is_silent = False
         # What came on one lane before the other was welcomed.
         self._early: list[tuple[Message, tuple[int, ...]]] = []
-        self._heartbeat = settings.heartbeat(settings.unresponsive_after, reactor.time())
+        #: The server watches us closely, and so we it.
+        self._is_close = False
+        self._heartbeat = self._new_heartbeat()
         self._tick: Timer | None = None
         self._deadline: Timer | None = None
         self._lingering: tuple[Timer, Callable[[], None] | None] | None = None
@@ -154,6 +156,8 @@ class ConnectorCore(Dialling, Connector):
         self._heartbeat.heard(self._reactor.time())
         if self._is_silent:
             self._show_liveness()
+        if prefix.kind is Kind.PING:
+            self._watch(closely=watches_closely(prefix, frames))
         self._link.receive(lane, prefix, frames, fds)
         if self._lingering is not None and self._link.is_acknowledged:
             timer, done = self._lingering
@@ -196,7 +200,7 @@ class ConnectorCore(Dialling, Connector):
         self._link.is_open = True
         self._heartbeat.heard(self._reactor.time())
         if self._tick is None:
-            self._tick = self._reactor.call_later(self._settings.unresponsive_after, self._tick_once)
+            self._schedule_tick()
         if self._peer is None:
             self._peer = make_peer(welcome, wire.proof)
             self._call(self._handler.peer_joined, self._peer)
@@ -221,8 +225,26 @@ class ConnectorCore(Dialling, Connector):
         if self._peer is not None:
             self._call(self._handler.lane_drained, self._peer, lane)
 
+    def _watch(self, *, closely: bool) -> None:
+        """Watch the server as it watches us."""
+        if closely is self._is_close:
+            return
+        self._is_close = closely
+        self._heartbeat = self._new_heartbeat()
+        if self._tick is not None:
+            self._tick.cancel()
+        self._schedule_tick()
+
+    def _new_heartbeat(self) -> Heartbeat:
+        now, settings = self._reactor.time(), self._settings
+        return settings.close_heartbeat(now) if self._is_close else settings.heartbeat(settings.unresponsive_after, now)
+
+    def _schedule_tick(self) -> None:
+        interval = self._settings.close_interval if self._is_close else self._settings.unresponsive_after
+        self._tick = self._reactor.call_later(interval, self._tick_once)
+
     def _tick_once(self) -> None:
-        self._tick = self._reactor.call_later(self._settings.unresponsive_after, self._tick_once)
+        self._schedule_tick()
         signs = self._heartbeat.tick(self._reactor.time())
         self._show_liveness()
         if Sign.LOST in signs:
@@ -278,7 +300,8 @@ class ConnectorCore(Dialling, Connector):
         self._tick = self._deadline = None
         self._link.release()
         self._link = Link(self._reactor, self._settings, self._deliver, self._drained)
-        self._heartbeat = self._settings.heartbeat(self._settings.unresponsive_after, self._reactor.time())
+        self._is_close = False
+        self._heartbeat = self._new_heartbeat()
         self._token = ""
 
     def _drop_rest(self) -> None:

@@ -14,7 +14,7 @@ from pxshell.protocol.types import Lane
 from pxshell.transport.base import Reactor, Settings, Timer
 from pxshell.transport.wire import Wire
 
-__all__ = ["LaneEnd", "Link", "call_safely", "close_all"]
+__all__ = ["LaneEnd", "Link", "call_safely", "close_all", "watches_closely"]
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +26,11 @@ def close_all(fds: Sequence[int]) -> None:
     """Close descriptors that nobody wants."""
     for fd in fds:
         os.close(fd)
+
+
+def watches_closely(prefix: Prefix, frames: Sequence[Buffer]) -> bool:
+    """Tell whether a server's ping says that it watches closely, and so should we: its next one comes soon."""
+    return prefix.kind is Kind.PING and bool(frames)
 
 
 def call_safely(method: Callable[..., object], *args: object) -> None:

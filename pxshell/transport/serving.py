@@ -51,6 +51,7 @@ class ServerCore(Admitting, Server):
         super().__init__(reactor, handler, hello=hello or make_hello(None), roles=roles, settings=settings)
         self._is_closed = False
         self._tick: Timer | None = None
+        self._close_tick: Timer | None = None
 
     # The interface.
 
@@ -69,6 +70,20 @@ class ServerCore(Admitting, Server):
         session = self._session_of(peer)
         return session.link.end(lane).outbox.queued_bytes if session is not None else 0
 
+    def watch_closely(self, peer: Peer, *, closely: bool) -> None:
+        """Let each end notice within two seconds that the other is silent, or no longer so; any number of times."""
+        session = self._session_of(peer)
+        if session is None or session.is_watched_closely is closely:
+            return
+        session.is_watched_closely = closely
+        now = self._reactor.time()
+        settings = self._settings
+        session.heartbeat = (
+            settings.close_heartbeat(now) if closely else settings.heartbeat(settings.ping_interval, now)
+        )
+        self._ping(session)
+        self._schedule_tick()
+
     def drop(self, peer: Peer, why: str) -> None:
         """Say good-bye to a peer, with a reason; `peer_left` is called before this returns."""
         session = self._session_of(peer)
@@ -83,8 +98,9 @@ class ServerCore(Admitting, Server):
             session.say_bye("it has ended")
             self._end_session(session, "closed here")
         self._strangers.close()
-        if self._tick is not None:
-            self._tick.cancel()
+        for tick in (self._tick, self._close_tick):
+            if tick is not None:
+                tick.cancel()
 
     def abandon(self) -> None:
         """Close descriptors and nothing else."""
@@ -207,10 +223,17 @@ class ServerCore(Admitting, Server):
 
     def _tick_all(self) -> None:
         self._tick = None
+        self._tick_those([one for one in self._sessions.values() if not one.is_watched_closely])
+
+    def _tick_close(self) -> None:
+        self._close_tick = None
+        self._tick_those([one for one in self._sessions.values() if one.is_watched_closely])
+
+    def _tick_those(self, sessions: Collection[Session]) -> None:
         now = self._reactor.time()
-        for session in list(self._sessions.values()):
+        for session in sessions:
             signs = session.heartbeat.tick(now)
-            session.link.say(Lane.CONTROL, Kind.PING)
+            self._ping(session)
             self._show_liveness(session)
             if Sign.LOST in signs:
                 for wire in self._wires_of(session):
@@ -218,9 +241,18 @@ class ServerCore(Admitting, Server):
                     self.wire_closed(wire, f"no sign of life for {self._settings.lost_after:g} s")
         self._schedule_tick()
 
+    @staticmethod
+    def _ping(session: Session) -> None:
+        """Ask for a sign of life, and say whether the other end is to watch closely too (`lanes.watches_closely`)."""
+        session.link.say(Lane.CONTROL, Kind.PING, *([b"closely"] if session.is_watched_closely else []))
+
     def _schedule_tick(self) -> None:
-        if self._sessions and self._tick is None and not self._is_closed:
+        if self._is_closed:
+            return
+        if self._sessions and self._tick is None:
             self._tick = self._reactor.call_later(self._settings.ping_interval, self._tick_all)
+        if self._close_tick is None and any(one.is_watched_closely for one in self._sessions.values()):
+            self._close_tick = self._reactor.call_later(self._settings.close_interval, self._tick_close)
 
     def _show_liveness(self, session: Session) -> None:
         is_silent = session.heartbeat.is_silent or not session.link.is_up

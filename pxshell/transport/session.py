@@ -23,6 +23,7 @@ class Session:
         self.link = link
         self.proof = proof
         self.heartbeat = heartbeat
+        self.is_watched_closely = False
         self.token = uuid.uuid4().hex
         self.has_joined = False
         self.is_silent = False

@@ -29,6 +29,10 @@ BAD = {
     "attach nobody": "there is no cluster 'nobody', nor any other; start it: pxshell start nobody -n 4",
     "attach": "no cluster is running; start one: pxshell -n 4 [--mpi]",
     "debug": "which rank? pxshell debug [CLUSTER] RANK, as in: pxshell debug sim-1 2",
+    "debug sim-1 0-3": "which rank? pxshell debug [CLUSTER] RANK, as in: pxshell debug sim-1 2",
+    "debug sim-1 2 --lockstep": (
+        "--lockstep is of many ranks as one program: pxshell debug [CLUSTER] RANKS --together --lockstep"
+    ),
     "debug sim-1 two": "which rank? pxshell debug [CLUSTER] RANK, as in: pxshell debug sim-1 2",
     "stop --all x": "--all is every cluster, so 'x' says nothing; leave one out",
     "stop --grace soon": "--grace: 'soon' is no time in seconds; see: pxshell stop --help",

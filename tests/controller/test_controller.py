@@ -24,6 +24,10 @@ class Recorder:
     def __init__(self) -> None:
         self.sent: list[tuple[Peer, Message]] = []
         self.is_full = False
+        self.watched: set[Peer] = set()
+
+    def watch_closely(self, peer: Peer, *, closely: bool) -> None:
+        (self.watched.add if closely else self.watched.discard)(peer)
 
     def send(self, peer: Peer, message: Message, fds: tuple[int, ...] = ()) -> bool:
         if not self.is_full:
@@ -448,6 +452,23 @@ def test_a_node_that_gives_no_sign_of_life_ends_the_sessions_of_the_editors_on_i
         assert world.server.to(two, "px_debug_close") == []
         world.controller.peer_left(two, "it was killed")
         assert world.server.to(client, "px_debug_close")[-1].header.key == "b"
+
+    run(check)
+
+
+def test_the_links_through_which_a_debuggers_tunnel_goes_are_watched_closely_until_it_ends() -> None:
+    """P8: whichever end is cut off, the other learns it within two seconds."""
+
+    def check(world: World) -> None:
+        one, two = world.node(0, 1), world.node(2, 3)
+        client, other = world.peer(Role.OPERATOR), world.peer(Role.OPERATOR)
+        world.says(client, "px_debug_open_request", {}, RankSet.of(0), key="a")
+        assert world.server.watched == {one, client}
+        world.says(other, "px_debug_open_request", {}, RankSet.of(3), key="b")
+        world.says(one, "px_debug_close", {"why": "the rank let go"}, RankSet.of(0), key="a", origin=client.id)
+        assert world.server.watched == {two, other}
+        world.controller.peer_left(other, "closed")
+        assert world.server.watched == set()
 
     run(check)
 

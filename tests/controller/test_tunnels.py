@@ -17,6 +17,17 @@ def opened():
     return tunnels
 
 
+def test_what_begins_and_ends_is_told_and_both_ends_are_known():
+    tunnels = Tunnels()
+    assert tunnels.asked("jane", message("px_debug_open_request", "a", 1))
+    assert tunnels.asked("joe", message("px_debug_open_request", "b", 2))
+    assert not tunnels.asked("jane", message("px_debug_data", "a", 1))
+    assert (tunnels.clients, tunnels.ranks) == ({"jane", "joe"}, RankSet([1, 2]))
+    assert tunnels.said(message("px_debug_close", "a", 1))
+    assert not tunnels.said(message("px_debug_close", "a", 1))
+    assert (tunnels.clients, tunnels.ranks) == ({"joe"}, RankSet([2]))
+
+
 def test_the_tunnels_of_a_client_that_is_gone_are_cut_once():
     """P8: its ranks are told, and nobody else's."""
     tunnels = opened()

@@ -6,8 +6,8 @@ from pxshell.debug.jsonc import parse
 from pxshell.debug.launch_json import Entry, write_entries
 from pxshell.errors import UsageError
 
-ENTRIES = [Entry(f"pxshell sim-1: rank {rank}", 4000 + rank) for rank in (0, 1)]
-ALL = "pxshell sim-1: ranks 0-1"
+ENTRIES = [Entry(f"rank {rank} of sim-1 (pxshell)", 4000 + rank) for rank in (0, 1)]
+ALL = "ranks 0-1 of sim-1 (pxshell)"
 OWN = """{
     // Use IntelliSense.
     "configurations": [

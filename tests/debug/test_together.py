@@ -188,7 +188,7 @@ def test_output_of_a_rank_has_its_number_and_what_is_the_same_everywhere_comes_o
     for rank in stage.ranks.values():
         rank.event("module", reason="new")
         rank.event("process", startMethod="attach")
-        rank.event("thread", reason="started", threadId=1)
+        rank.event("thread", reason="started", threadId=2)
         rank.event("exited", exitCode=0)
         rank.say({"type": "response", "request_seq": 12345, "success": True})
     assert len(stage.events("module")) == 1

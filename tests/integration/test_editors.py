@@ -220,6 +220,31 @@ def test_a_client_of_others_does_the_same(run, undisturbed):
 
 
 @shares_cluster
+def test_a_rank_that_is_held_in_mpi_shows_its_stack_and_stops_when_it_comes_out(shared):
+    """P6: it waits in C for a rank that stands; the editor sees where, and cells look from the side."""
+    session, client = shared.session, shared.client
+    wait_until(lambda: "step 20 " in "".join(shared.said), 60, "it is past MPI_Init, which holds the GIL")
+    session.pause(RankSet.of(0))
+    shared.wait_activity(0, "paused")
+    session.pause(RankSet.of(2))
+    shared.wait_activity(2, "held")
+    with shared.editor() as editor:
+        editor.attach()
+        (thread,) = editor.request("threads")["threads"]
+        frames = editor.request("stackTrace", threadId=thread["id"])["stackFrames"]
+        assert frames[-2]["name"] == "main"
+        assert {frame["source"]["path"] for frame in frames} == {str(SIM)}
+        outcome = session.run_cell("rank", RankSet.of(2))
+        assert outcome.answers.answers[0].text == "2"
+        session.resume(RankSet.of(0))
+        assert editor.event("stopped")["threadId"] == thread["id"]
+        shared.wait_activity(2, "debugging")
+        session.resume(RankSet.of(2))
+        shared.wait_activity(2, "debugging")
+    assert client.wait_until(lambda: len(client.states.where("busy")) == 4, NOTICED_S)
+
+
+@shares_cluster
 def test_an_editor_that_is_killed_leaves_the_rank_running(shared):
     """P8: and another one comes through the same port."""
     ports = set()
@@ -371,3 +396,21 @@ def test_a_command_is_an_adapter_without_any_port(shared):
         editor.wait_over()
         assert editor.process.wait(30) == 0
     shared.wait_activity(2, "busy")
+
+
+@shares_cluster
+def test_a_command_debugs_all_ranks_as_one_program(shared):
+    """`pxshell debug CLUSTER all --together`."""
+    from stdio_dap_client import StdioDapClient
+
+    words = [sys.executable, "-m", "pxshell", "debug", shared.cluster.name, "all", "--together"]
+    with StdioDapClient(words) as editor:
+        editor.attach([{"line": LINE}], str(SIM))
+        editor.event("stopped")
+        names = [thread["name"].split(" ·")[0] for thread in editor.request("threads")["threads"]]
+        assert names == [f"rank {rank}" for rank in range(4)]
+        editor.request("disconnect")
+        editor.wait_over()
+        assert editor.process.wait(30) == 0
+    for rank in range(4):
+        shared.wait_activity(rank, "busy")

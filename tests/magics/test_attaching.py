@@ -8,13 +8,14 @@ from pxshell.ranks import RankSet
 from pxshell.session.editors import AttachOptions
 from pxshell.testing.scripted import replies
 
-USAGE = "%pxdebug attach [RANKS] [--port P] [--write] [--together [--lockstep] | --sessions] [--timeout S]\n"
+USAGE = "%pxdebug attach [RANKS] [--port P] [--write [--stdio]] [--together [--lockstep] | --sessions] [--timeout S]\n"
 
 READ = {
     "attach": ("0-3", AttachOptions()),
     "attach 2": ("2", AttachOptions()),
     "attach 0-1 --port 4711 --write": ("0-1", AttachOptions(port=4711, write=True)),
     "attach --write 0-1": ("0-1", AttachOptions(write=True)),
+    "attach 2 --write --stdio": ("2", AttachOptions(write=True, stdio=True)),
     "attach all --together --lockstep": ("0-3", AttachOptions(together=True, lockstep=True)),
     "attach --sessions --timeout 5": ("0-3", AttachOptions(sessions=True, idle_s=5.0)),
 }
@@ -28,6 +29,8 @@ BAD = {
         "--lockstep is of one session for all ranks: %pxdebug attach RANKS --together --lockstep\n"
     ),
     "attach --together --sessions": "--together is one session for all ranks, --sessions one for each: choose\n",
+    "attach --stdio": "--stdio is a kind of entry: %pxdebug attach RANKS --write --stdio\n",
+    "attach --write --stdio --port 4711": "--stdio opens no port, so it goes without --port\n",
     "detach": "no port for editors is open\n",
     "detach 2": "no port for editors is open for 2\n",
 }

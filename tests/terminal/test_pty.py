@@ -1,62 +1,15 @@
 """The terminal in a real pseudo-terminal: its modes, its questions to the terminal, typing while ranks flood."""
 
-import os
-import sys
-import threading
 from pathlib import Path
 
-import ptyprocess
-import pyte
 import pytest
+from pty_terminal import Pty
 
 from pxshell.testing.waiting import wait_until
 
 PROGRAM = Path(__file__).parent / "scripted_terminal.py"
-ROWS, COLUMNS = 24, 90
 
 pytestmark = pytest.mark.terminal
-
-
-class Pty:
-    """A program in a pty, drawn by pyte, which answers as a terminal."""
-
-    def __init__(self, *words):
-        environ = {**os.environ, "TERM": "xterm-256color", "PYTHONUNBUFFERED": "1"}
-        self.process = ptyprocess.PtyProcess.spawn([sys.executable, *words], env=environ, dimensions=(ROWS, COLUMNS))
-        self.screen = pyte.Screen(COLUMNS, ROWS)
-        self.screen.write_process_input = lambda text: self.process.closed or self.type(text)
-        self._stream = pyte.ByteStream(self.screen)
-        self._lock = threading.Lock()
-        self._reader = threading.Thread(target=self._read, name="pty reader")
-        self._reader.start()
-
-    def _read(self):
-        data = b"-"
-        while data:
-            try:
-                data = os.read(self.process.fd, 65536)
-                with self._lock:
-                    self._stream.feed(data)
-            except OSError:
-                return
-
-    def lines(self):
-        with self._lock:
-            return [line.rstrip() for line in self.screen.display]
-
-    def wait_for(self, text, deadline_s=30):
-        wait_until(
-            lambda: text in "\n".join(self.lines()), deadline_s, lambda: f"{text!r} in\n" + "\n".join(self.lines())
-        )
-
-    def type(self, text):
-        self.process.write(text.encode())
-
-    def end(self):
-        # The reader ends with the program, and has nothing left to answer when the pty is closed.
-        self.process.terminate(force=True)
-        self._reader.join()
-        self.process.close()
 
 
 @pytest.fixture

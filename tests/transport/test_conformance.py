@@ -193,6 +193,19 @@ def test_a_silent_peer_is_noticed_and_heard_again(driver):
     driver.until(lambda: "silent" in driver.below.events, "the server's silence is noticed", [driver.loop])
 
 
+def test_ends_that_are_watched_closely_notice_each_others_silence_in_shorter_time(driver):
+    """P8: an editor's tunnel needs it; by the other limits neither would notice anything within this test."""
+    driver.start(ping_interval=1000.0, unresponsive_after=1000.0, close_interval=0.02, close_after=0.1)
+    driver.server.watch_closely(driver.above.peer, closely=True)
+    driver.until(lambda: driver.connector._is_close, "the connector has heard of it")
+    driver.until(lambda: "silent" in driver.above.events, "the silence is noticed", [driver.server_loop])
+    driver.until(lambda: "heard" in driver.above.events, "it is heard again")
+    driver.until(lambda: "silent" in driver.below.events, "the server's silence is noticed", [driver.loop])
+    driver.until(lambda: "heard" in driver.below.events, "and it too is heard again")
+    driver.server.watch_closely(driver.above.peer, closely=False)
+    driver.until(lambda: not driver.connector._is_close, "the connector has heard of the end of it")
+
+
 def test_a_closed_connector_has_left_once(driver):
     driver.start(keep=True)
     driver.connector.close()
