@@ -6,5 +6,5 @@ __all__ = ["PROTOCOL", "__version__"]
 
 __version__ = "0.1.0"
 
-PROTOCOL = 1
+PROTOCOL = 2
 """What two ends must have in common to understand each other; raised with every incompatible change of the wire."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from functools import reduce
+from operator import or_
 from typing import Any, Self
 
-from pxshell.ranks import RankSet
+from pxshell.ranks import EMPTY, RankSet
 
 __all__ = [
     "TRANSITIONS",
@@ -190,7 +192,7 @@ class StateTable:
     @property
     def ranks(self) -> RankSet:
         """All ranks of the table."""
-        return RankSet.from_bits(_union(ranks.bits for ranks in self._groups.values()))
+        return _union(self._groups.values())
 
     def updated(self, ranks: RankSet, state: RankState) -> StateTable:
         """Return the table in which these ranks have this state."""
@@ -206,11 +208,11 @@ class StateTable:
 
     def where(self, name: str) -> RankSet:
         """Return the ranks whose activity (if alive) or liveness has this name."""
-        return RankSet.from_bits(_union(ranks.bits for state, ranks in self._groups.items() if _is(state, name)))
+        return _union(ranks for state, ranks in self._groups.items() if _is(state, name))
 
     def alive(self) -> RankSet:
         """Return the ranks that may still answer."""
-        return RankSet.from_bits(_union(ranks.bits for state, ranks in self._groups.items() if state.is_alive))
+        return _union(ranks for state, ranks in self._groups.items() if state.is_alive)
 
     def groups(self) -> list[tuple[RankSet, RankState]]:
         """Return ranks and state of each group, ordered by first rank."""
@@ -238,8 +240,5 @@ def _is(state: RankState, name: str) -> bool:
     return state.activity == name and (state.is_alive or name == Activity.ENDED)
 
 
-def _union(parts: Iterator[int]) -> int:
-    bits = 0
-    for part in parts:
-        bits |= part
-    return bits
+def _union(parts: Iterable[RankSet]) -> RankSet:
+    return reduce(or_, parts, EMPTY)

@@ -135,7 +135,7 @@ class _Parser:
     def _item(self) -> RankSet:
         universe = self.context.universe
         start = self.position
-        end = universe.bits.bit_length()
+        end = universe.last + 1 if universe else 0
         ranks, self.position = scan_item(self.text, start, end)
         found = RankSet(ranks)
         # A slice passes over gaps between the ranks that there are; what is spelled out must be there.

@@ -1,4 +1,4 @@
-"""The rank set: a frozen, hashable value, one integer inside, so that 100,000 ranks cost microseconds."""
+"""The rank set: a frozen, hashable value, a bitmap and where it begins, so that 100,000 ranks cost microseconds."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, NoReturn
 
-from pxshell.ranks.bitmap import MAX_RANKS, bits_of_ranges, bits_of_ranks, intervals_of
+from pxshell.ranks.bitmap import MAX_RANKS, based, bitmap_of_ranges, bitmap_of_ranks, intervals_of
 from pxshell.ranks.items import scan_plain
-from pxshell.ranks.wire import decode_bits, encode_bits
+from pxshell.ranks.wire import decode_bitmap, encode_bitmap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,15 +28,18 @@ class RankSet:
     """
 
     # The last two are found when they are first asked for, and absent until then.
-    __slots__ = ("_bits", "_intervals", "_wire")
+    __slots__ = ("_base", "_bits", "_intervals", "_wire")
 
+    #: Bit n of `_bits` is rank `_base + n`: see `bitmap`.
+    _base: int
     _bits: int
     _intervals: tuple[tuple[int, int], ...]
     _wire: bytes
 
     def __init__(self, ranks: Iterable[int] = ()) -> None:
-        bits = ranks.bits if isinstance(ranks, RankSet) else bits_of_ranks(ranks)
-        object.__setattr__(self, "_bits", bits)
+        base, bits = (ranks._base, ranks._bits) if isinstance(ranks, RankSet) else bitmap_of_ranks(ranks)
+        _set_base(self, base)
+        _set_bits(self, bits)
 
     @classmethod
     def of(cls, *ranks: int) -> RankSet:
@@ -54,54 +57,56 @@ class RankSet:
         if bits < 0 or bits.bit_length() > MAX_RANKS:
             message = f"a bitmap of ranks has at most {MAX_RANKS} bits and is not negative"
             raise ValueError(message)
-        return _wrap(bits)
+        return _wrap(*based(0, bits))
 
     @classmethod
     def parse_folded(cls, text: str) -> RankSet:
         """Return the set that prints as ``text``: ``0-3,7``, also with steps, ``0-15/2``; ``RankSetError`` else."""
-        return _wrap(bits_of_ranges(scan_plain(text)))
+        return _wrap(*bitmap_of_ranges(scan_plain(text)))
 
     @classmethod
     def from_wire(cls, data: bytes) -> RankSet:
         """Return the set that ``to_wire`` wrote; ``ValueError`` when nothing that it writes."""
-        return _known(data) if len(data) <= _SHORT_BYTES else _wrap(decode_bits(data))
+        return _known(data) if len(data) <= _SHORT_BYTES else _wrap(*decode_bitmap(data))
 
     def to_wire(self) -> bytes:
         """Return the set as bytes: runs or bitmap, whichever is smaller; equal sets give equal bytes."""
         try:
             return self._wire
         except AttributeError:
-            object.__setattr__(self, "_wire", encode_bits(self._bits))
+            object.__setattr__(self, "_wire", encode_bitmap(self._base, self._bits))
             return self._wire
 
     @property
     def bits(self) -> int:
-        """The bitmap."""
-        return self._bits
+        """The bitmap: bit *n* stands for rank *n*. It costs the highest rank in bits, the set itself does not."""
+        return self._bits << self._base
 
     @property
     def first(self) -> int:
         """The lowest rank; ``ValueError`` when empty."""
         self._check_filled()
-        return (self._bits & -self._bits).bit_length() - 1
+        # The lowest byte is filled.
+        lowest = self._bits & 255
+        return self._base + (lowest & -lowest).bit_length() - 1
 
     @property
     def last(self) -> int:
         """The highest rank; ``ValueError`` when empty."""
         self._check_filled()
-        return self._bits.bit_length() - 1
+        return self._base + self._bits.bit_length() - 1
 
     def intervals(self) -> tuple[tuple[int, int], ...]:
         """Return the runs of consecutive ranks as half-open intervals, ascending."""
         try:
             return self._intervals
         except AttributeError:
-            object.__setattr__(self, "_intervals", intervals_of(self._bits))
+            object.__setattr__(self, "_intervals", intervals_of(self._base, self._bits))
             return self._intervals
 
     def isdisjoint(self, other: RankSet) -> bool:
         """Return whether no rank is in both."""
-        return not self._bits & other._bits
+        return not _common(self, other)
 
     def __str__(self) -> str:
         return ",".join(str(start) if stop == start + 1 else f"{start}-{stop - 1}" for start, stop in self.intervals())
@@ -119,28 +124,51 @@ class RankSet:
         return chain.from_iterable(range(start, stop) for start, stop in self.intervals())
 
     def __contains__(self, rank: object) -> bool:
-        return isinstance(rank, int) and 0 <= rank < MAX_RANKS and bool(self._bits >> rank & 1)
+        return isinstance(rank, int) and self._base <= rank < MAX_RANKS and bool(self._bits >> rank - self._base & 1)
 
     def __eq__(self, other: object) -> bool:
-        return self._bits == other._bits if isinstance(other, RankSet) else NotImplemented
+        if not isinstance(other, RankSet):
+            return NotImplemented
+        return self._base == other._base and self._bits == other._bits
 
     def __hash__(self) -> int:
-        return hash((RankSet, self._bits))
+        return hash((RankSet, self._base, self._bits))
 
     def __or__(self, other: object) -> RankSet:
-        return _wrap(self._bits | other._bits) if isinstance(other, RankSet) else NotImplemented
+        if not isinstance(other, RankSet):
+            return NotImplemented
+        if not (self._bits and other._bits):
+            return self if self._bits else other
+        shift = other._base - self._base
+        if shift >= 0:
+            return _wrap(self._base, self._bits | other._bits << shift)
+        return _wrap(other._base, self._bits << -shift | other._bits)
 
     def __and__(self, other: object) -> RankSet:
-        return _wrap(self._bits & other._bits) if isinstance(other, RankSet) else NotImplemented
+        if not isinstance(other, RankSet):
+            return NotImplemented
+        return _wrap(*based(max(self._base, other._base), _common(self, other)))
 
     def __sub__(self, other: object) -> RankSet:
-        return _wrap(self._bits & ~other._bits) if isinstance(other, RankSet) else NotImplemented
+        if not isinstance(other, RankSet):
+            return NotImplemented
+        common = _common(self, other)
+        if not common:
+            return self
+        # Not `& ~`, which makes three integers of the greater length.
+        return _wrap(*based(self._base, self._bits ^ common << max(0, other._base - self._base)))
 
     def __xor__(self, other: object) -> RankSet:
-        return _wrap(self._bits ^ other._bits) if isinstance(other, RankSet) else NotImplemented
+        if not isinstance(other, RankSet):
+            return NotImplemented
+        base = min(self._base, other._base)
+        return _wrap(*based(base, self._bits << self._base - base ^ other._bits << other._base - base))
 
     def __le__(self, other: object) -> bool:
-        return not self._bits & ~other._bits if isinstance(other, RankSet) else NotImplemented
+        if not isinstance(other, RankSet):
+            return NotImplemented
+        # Whose first byte lies before the other's has a rank that the other has not.
+        return not self._bits or (self._base >= other._base and _common(self, other) == self._bits)
 
     def __lt__(self, other: object) -> bool:
         return self <= other and self != other if isinstance(other, RankSet) else NotImplemented
@@ -154,7 +182,7 @@ class RankSet:
         raise AttributeError(message)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (RankSet.from_bits, (self._bits,))
+        return (RankSet.from_wire, (self.to_wire(),))
 
     def _check_filled(self) -> None:
         if not self._bits:
@@ -162,20 +190,34 @@ class RankSet:
             raise ValueError(message)
 
 
-def _wrap(bits: int) -> RankSet:
+#: What the set's own refusal to change does not stop, for the making of new ones.
+_set_base = RankSet.__dict__["_base"].__set__
+_set_bits = RankSet.__dict__["_bits"].__set__
+
+
+def _wrap(base: int, bits: int) -> RankSet:
     """Make a set of a bitmap that is known to be good."""
     ranks = object.__new__(RankSet)
-    object.__setattr__(ranks, "_bits", bits)
+    _set_base(ranks, base)
+    _set_bits(ranks, bits)
     return ranks
+
+
+def _common(one: RankSet, other: RankSet) -> int:
+    """Return the bits of both from the higher base on."""
+    shift = one._base - other._base
+    if shift >= 0:
+        return one._bits & other._bits >> shift
+    return one._bits >> -shift & other._bits
 
 
 @lru_cache(maxsize=2048)
 def _known(data: bytes) -> RankSet:
     """Return the same object for the same few bytes: a node speaks for the same ranks again and again.
 
-    So many nodes can have their sets here; each costs its highest rank in bits.
+    So many nodes can have their sets here; each costs the distance from its first rank to its last in bits.
     """
-    return _wrap(decode_bits(data))
+    return _wrap(*decode_bitmap(data))
 
 
 EMPTY = RankSet()

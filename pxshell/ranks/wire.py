@@ -1,61 +1,71 @@
 """Rank sets as bytes: runs or bitmap, whichever is smaller, and nothing accepted that would not be written.
 
-No byte is the empty set. ``0`` then the little-endian bitmap without trailing zero bytes; ``1`` then, for each run, the
-gap before it and its length less one, both LEB128. The gap of all runs but the first is at least 1.
+No byte is the empty set. ``0`` then the base divided by eight, LEB128, and the little-endian bitmap from there on, which
+neither begins nor ends with a zero byte; ``1`` then, for each run, the gap before it and its length less one, both
+LEB128. The gap of all runs but the first is at least 1.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pxshell.ranks.bitmap import MAX_RANKS, bits_of_ranges, count_runs, intervals_of
+from pxshell.ranks.bitmap import EMPTY_BITMAP, MAX_RANKS, Bitmap, bitmap_of_ranges, count_runs, intervals_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["decode_bits", "encode_bits"]
+__all__ = ["decode_bitmap", "encode_bitmap"]
 
 _BITMAP = 0
 _RUNS = 1
+_BYTE = 8
 
 
-def encode_bits(bits: int) -> bytes:
+def encode_bitmap(base: int, bits: int) -> bytes:
     """Return the bytes of a bitmap."""
     if not bits:
         return b""
-    size = (bits.bit_length() + 7) // 8
+    size = (bits.bit_length() + 7) // _BYTE
     # Each run takes two bytes at least: a set of many runs need not be taken apart to know that they lose.
-    runs = _encode_runs(bits) if 2 * count_runs(bits) < size else b""
-    if 0 < len(runs) < size:
-        return bytes([_RUNS]) + runs
-    return bytes([_BITMAP]) + bits.to_bytes(size, "little")
+    written = bytearray([_BITMAP])
+    _append_number(written, base // _BYTE)
+    runs = _encode_runs(base, bits) if 2 * count_runs(bits) < len(written) + size else b""
+    if 0 < len(runs) < len(written) + size:
+        return runs
+    return bytes(written) + bits.to_bytes(size, "little")
 
 
-def decode_bits(data: bytes) -> int:
+def decode_bitmap(data: bytes) -> Bitmap:
     """Return the bitmap of bytes that another process sent; ``ValueError`` for any that we would not have written."""
     if not data:
-        return 0
+        return EMPTY_BITMAP
     if data[0] == _BITMAP:
-        return _decode_bitmap(data[1:])
+        return _decode_bytes(data)
     if data[0] == _RUNS:
         return _decode_runs(data[1:])
     message = f"a rank set on the wire begins with 0 or 1, not {data[0]}"
     raise ValueError(message)
 
 
-def _decode_bitmap(data: bytes) -> int:
-    if not data or not data[-1] or len(data) > MAX_RANKS // 8:
-        message = "a rank set on the wire is empty, too long or has zero bytes at its end"
+def _decode_bytes(data: bytes) -> Bitmap:
+    start = 1
+    while start < len(data) and data[start] & 128:
+        start += 1
+    start += 1
+    base = next(_decode_numbers(data[1:start]), 0) * _BYTE
+    filled = data[start:]
+    if not filled or not filled[0] or not filled[-1] or base + len(filled) * _BYTE > MAX_RANKS:
+        message = "a rank set on the wire is empty, too long or has zero bytes at its ends"
         raise ValueError(message)
-    return int.from_bytes(data, "little")
+    return base, int.from_bytes(filled, "little")
 
 
-def _decode_runs(data: bytes) -> int:
+def _decode_runs(data: bytes) -> Bitmap:
     numbers = list(_decode_numbers(data))
     if not numbers or len(numbers) % 2:
         message = "a rank set on the wire has half a run"
         raise ValueError(message)
-    return bits_of_ranges(list(_ranges(numbers)))
+    return bitmap_of_ranges(list(_ranges(numbers)))
 
 
 def _ranges(numbers: list[int]) -> Iterator[range]:
@@ -69,10 +79,10 @@ def _ranges(numbers: list[int]) -> Iterator[range]:
         yield range(start, stop)
 
 
-def _encode_runs(bits: int) -> bytes:
-    written = bytearray()
+def _encode_runs(base: int, bits: int) -> bytes:
+    written = bytearray([_RUNS])
     end = 0
-    for start, stop in intervals_of(bits):
+    for start, stop in intervals_of(base, bits):
         _append_number(written, start - end)
         _append_number(written, stop - start - 1)
         end = stop

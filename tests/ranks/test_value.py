@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import operator
 import pickle
+import sys
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +17,10 @@ from hypothesis import strategies as st
 from pxshell.errors import RankSetError
 from pxshell.ranks import EMPTY, MAX_RANKS, RankSet
 
-RANKS = st.sets(st.integers(0, 200))
+#: Also sets that begin high, and at different places.
+RANKS = st.builds(
+    lambda start, ranks: {start + rank for rank in ranks}, st.integers(0, 40), st.sets(st.integers(0, 160))
+)
 ALTERNATING = range(0, 200_000, 2)
 
 
@@ -40,6 +45,7 @@ def test_contents_are_those_of_the_python_set(ranks: set[int]) -> None:
     assert list(mine) == sorted(ranks)
     assert len(mine) == len(ranks)
     assert bool(mine) == bool(ranks)
+    assert all(rank in mine for rank in ranks)
     assert [rank in mine for rank in range(210)] == [rank in ranks for rank in range(210)]
     if ranks:
         assert (mine.first, mine.last) == (min(ranks), max(ranks))
@@ -127,6 +133,44 @@ def test_strange_members_are_not_in_a_set() -> None:
     assert "1" not in ranks
     assert -1 not in ranks
     assert 2**70 not in ranks
+
+
+def test_a_far_set_is_as_small_as_a_near_one() -> None:
+    """P7: each of 128,000 ranks that answers differently is a set of its own, and costs what one rank costs."""
+    far = [RankSet.of(rank) for rank in range(MAX_RANKS - 1000, MAX_RANKS)]
+    assert all(sys.getsizeof(ranks._bits) == sys.getsizeof(1) for ranks in far)
+    assert all(len(pickle.dumps(ranks)) < 100 for ranks in far)
+    both = far[0] | RankSet.of(0)
+    assert both - RankSet.of(0) == far[0]
+    assert sys.getsizeof((both - RankSet.of(0))._bits) == sys.getsizeof(1)
+    assert sys.getsizeof((both ^ RankSet.of(0))._bits) == sys.getsizeof(1)
+    assert sys.getsizeof((both & RankSet.span(8, MAX_RANKS))._bits) == sys.getsizeof(1)
+
+
+@given(RANKS, RANKS)
+def test_equal_sets_are_equal_however_they_came_about(a: set[int], b: set[int]) -> None:
+    """What algebra, bitmap, wire, text and pickle make is the one value of its ranks, with the one hash."""
+    expected = RankSet(a - b)
+    made = RankSet(a) - RankSet(b)
+    ways = [
+        made,
+        (RankSet(a) | RankSet(b)) - RankSet(b),
+        (RankSet(a) ^ RankSet(b)) & RankSet(a),
+        RankSet.from_bits(made.bits),
+        RankSet.from_wire(made.to_wire()),
+        RankSet.parse_folded(str(made)),
+        pickle.loads(pickle.dumps(made)),
+    ]
+    assert all(one == expected and hash(one) == hash(expected) for one in ways)
+    assert {one.to_wire() for one in ways} == {expected.to_wire()}
+
+
+def test_a_set_costs_the_distance_between_its_ends() -> None:
+    """P7: as many sets as there are ranks, one rank each, cost what as many small sets do."""
+    low, high = RankSet.of(7), RankSet.of(MAX_RANKS - 1)
+    left_over = (RankSet.span(0, 100_000) | high) - RankSet.span(0, 100_000)
+    assert sys.getsizeof(low._bits) == sys.getsizeof(high._bits) == sys.getsizeof(left_over._bits)
+    assert sys.getsizeof(RankSet.of(0, 99_999)._bits) > 12_000
 
 
 def test_a_hundred_thousand_alternating_ranks_are_handled_in_linear_time() -> None:
