@@ -37,7 +37,7 @@ class RankSet:
     _wire: bytes
 
     def __init__(self, ranks: Iterable[int] = ()) -> None:
-        base, bits = (ranks._base, ranks._bits) if isinstance(ranks, RankSet) else bitmap_of_ranks(ranks)
+        base, bits = bitmap_of_ranks(ranks)
         _set_base(self, base)
         _set_bits(self, bits)
 
@@ -106,7 +106,7 @@ class RankSet:
 
     def isdisjoint(self, other: RankSet) -> bool:
         """Return whether no rank is in both."""
-        return not _common(self, other)
+        return not self._common(other)
 
     def __str__(self) -> str:
         return ",".join(str(start) if stop == start + 1 else f"{start}-{stop - 1}" for start, stop in self.intervals())
@@ -147,12 +147,12 @@ class RankSet:
     def __and__(self, other: object) -> RankSet:
         if not isinstance(other, RankSet):
             return NotImplemented
-        return _wrap(*based(max(self._base, other._base), _common(self, other)))
+        return _wrap(*based(max(self._base, other._base), self._common(other)))
 
     def __sub__(self, other: object) -> RankSet:
         if not isinstance(other, RankSet):
             return NotImplemented
-        common = _common(self, other)
+        common = self._common(other)
         if not common:
             return self
         # Not `& ~`, which makes three integers of the greater length.
@@ -168,7 +168,7 @@ class RankSet:
         if not isinstance(other, RankSet):
             return NotImplemented
         # Whose first byte lies before the other's has a rank that the other has not.
-        return not self._bits or (self._base >= other._base and _common(self, other) == self._bits)
+        return not self._bits or (self._base >= other._base and self._common(other) == self._bits)
 
     def __lt__(self, other: object) -> bool:
         return self <= other and self != other if isinstance(other, RankSet) else NotImplemented
@@ -183,6 +183,13 @@ class RankSet:
 
     def __reduce__(self) -> tuple[object, ...]:
         return (RankSet.from_wire, (self.to_wire(),))
+
+    def _common(self, other: RankSet) -> int:
+        """Return the bits of both, from the higher base on."""
+        shift = self._base - other._base
+        if shift >= 0:
+            return self._bits & other._bits >> shift
+        return self._bits >> -shift & other._bits
 
     def _check_filled(self) -> None:
         if not self._bits:
@@ -201,14 +208,6 @@ def _wrap(base: int, bits: int) -> RankSet:
     _set_base(ranks, base)
     _set_bits(ranks, bits)
     return ranks
-
-
-def _common(one: RankSet, other: RankSet) -> int:
-    """Return the bits of both from the higher base on."""
-    shift = one._base - other._base
-    if shift >= 0:
-        return one._bits & other._bits >> shift
-    return one._bits >> -shift & other._bits
 
 
 @lru_cache(maxsize=2048)

@@ -1,8 +1,8 @@
 """Rank sets as bytes: runs or bitmap, whichever is smaller, and nothing accepted that would not be written.
 
-No byte is the empty set. ``0`` then the base divided by eight, LEB128, and the little-endian bitmap from there on, which
-neither begins nor ends with a zero byte; ``1`` then, for each run, the gap before it and its length less one, both
-LEB128. The gap of all runs but the first is at least 1.
+No byte is the empty set. ``0`` then the base divided by eight, LEB128, and the little-endian bitmap from there on,
+which neither begins nor ends with a zero byte; ``1`` then, for each run, the gap before it and its length less one,
+both LEB128. The gap of all runs but the first is at least 1.
 """
 
 from __future__ import annotations

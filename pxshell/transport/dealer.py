@@ -10,7 +10,7 @@ import zmq
 from pxshell.protocol.message import Buffer
 from pxshell.transport.base import Proof, Reactor
 from pxshell.transport.wire import Wire, WireUser
-from pxshell.transport.zmqsocket import LINGER_MS, SocketReader, content_of, monitor
+from pxshell.transport.zmqsocket import LINGER_MS, SocketReader, content_of, monitor, send_frames
 
 __all__ = ["DealerWire"]
 
@@ -54,7 +54,7 @@ class DealerWire(Wire):
         if not self.is_closed:
             # Again: the connection is gone, which the monitor will tell, and the link sends anew over the next one.
             with contextlib.suppress(zmq.Again):
-                self._reader.socket.send_multipart(list(frames), zmq.NOBLOCK)
+                send_frames(self._reader.socket, *frames)
 
     def flush(self) -> None:
         """Look after the socket, which the sends have used."""

@@ -98,7 +98,10 @@ class Link:
 
     def lane_of(self, wire: Wire) -> Lane | None:
         """Return the lane that a wire carries."""
-        return next((lane for lane, end in self._ends.items() if end.wire is wire), None)
+        for lane, end in self._ends.items():
+            if end.wire is wire:
+                return lane
+        return None
 
     def send(self, message: Message, fds: tuple[int, ...] = (), *, more: bool = False) -> bool:
         """Queue a message and send what credit allows; False at the limit.

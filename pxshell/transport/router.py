@@ -22,6 +22,7 @@ from pxshell.transport.zmqsocket import (
     SocketReader,
     content_of,
     monitor,
+    send_frames,
     set_common_options,
 )
 
@@ -113,8 +114,7 @@ class Router:
     def send(self, route: bytes, frames: Sequence[Buffer]) -> bool:
         """Send to a connection; False when it is gone."""
         try:
-            # Copied: sending without would start a thread of pyzmq's that outlives us.
-            self._reader.socket.send_multipart([route, *frames], zmq.NOBLOCK)
+            send_frames(self._reader.socket, route, *frames)
         except zmq.ZMQError as error:
             if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
                 raise

@@ -24,6 +24,7 @@ __all__ = [
     "content_of",
     "make_context",
     "monitor",
+    "send_frames",
     "set_common_options",
 ]
 
@@ -38,6 +39,12 @@ LINGER_MS = 200
 
 #: Messages: some milliseconds of folding, after which the other lane has its turn.
 _BATCH = 64
+
+# Integers: pyzmq makes an enum's member of every option that is none, which costs as much as the call.
+_NOBLOCK = int(zmq.NOBLOCK)
+_SEND_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
+_EVENTS = int(zmq.EVENTS)
+_POLLIN = int(zmq.POLLIN)
 _COPIED_BYTES = 64 << 10
 
 
@@ -94,7 +101,7 @@ class SocketReader:
             if self.socket.closed:
                 return True
             try:
-                frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
+                frames = _receive_frames(self.socket)
             except zmq.Again:
                 return True
             self._take(frames)
@@ -104,7 +111,7 @@ class SocketReader:
         """Look whether a send has swallowed the edge."""
         if self._is_draining or self._is_scheduled:
             return
-        if int(self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+        if int(self.socket.getsockopt(_EVENTS)) & _POLLIN:
             self._schedule()
 
     def close(self, linger_ms: int = 0) -> None:
@@ -122,6 +129,26 @@ class SocketReader:
         self._is_scheduled = False
         if not self.socket.closed:
             self.drain()
+
+
+def send_frames(sock: zmq.Socket[bytes], *frames: Buffer) -> None:
+    """Send a message without blocking; `zmq.ZMQError` as from the socket.
+
+    A quarter of the cost of `send_multipart`: what that asks of each frame is only of use to other types of sockets. It
+    copies: sending without would start a thread of pyzmq's that outlives us.
+    """
+    send = super(zmq.Socket, sock).send
+    for frame in frames[:-1]:
+        send(frame, _SEND_MORE)
+    send(frames[-1], _NOBLOCK)
+
+
+def _receive_frames(sock: zmq.Socket[bytes]) -> list[zmq.Frame]:
+    """Receive a message without blocking; each frame knows whether another follows, so the socket is not asked."""
+    frames = [sock.recv(_NOBLOCK, copy=False)]
+    while frames[-1].more:
+        frames.append(sock.recv(_NOBLOCK, copy=False))
+    return frames
 
 
 def monitor(reactor: Reactor, sock: zmq.Socket[bytes], events: int, told: Callable[[int], object]) -> SocketReader:

@@ -6,7 +6,6 @@ import copy
 import operator
 import pickle
 import sys
-import sys
 from collections.abc import Callable
 from typing import Any
 
