@@ -1,9 +1,10 @@
 """What the tree costs by the number of ranks: simulated ranks by the thousand, real controller, client, sockets, keys.
 
-Run: python benchmarks/scale.py [--short] [--only LAYOUT ...] [--json FILE] [--svg FILE]
+Run: python benchmarks/scale.py [--short] [--against] [--only LAYOUT ...] [--json FILE] [--svg FILE]
 
 A layout is NODESxRANKS; with an f before it the nodes are real and each rank has two sockets of its own: f8x125.
 25/1000x128 puts 25 nodes that parent nodes between the 1000 and the controller.
+--against measures the null round trip of 1,000 ranks, in turns with a raw pyzmq fan-out and fan-in of as many.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from typing import Any
 
 import bench
 from curves import Curve, drawing
+from fanout import fanout
+from figures import Figure
+from figures import table as table_of
 from simulation import Layout, Simulation, all_of, simulation
 
 from pxshell.client import Request
@@ -32,6 +36,11 @@ from pxshell.session import Config, Session
 FULL = ("f4x25", "f4x250", "f8x1250", "10x128", "100x128", "1000x128", "25/1000x128")
 SHORT = ("f2x4", "f2x8", "8x16", "2/8x16")
 _TIMEOUT_S = 300.0
+#: Ranks of the comparison with raw pyzmq: processes, and ranks in each.
+_FAN = (4, 250)
+_FAN_ROUNDS = 21
+#: Seconds within which a machine that gives no sign of life has to be named.
+_NAMED_S = 30.0
 #: Above so many ranks work is done once, cold.
 _ONCE_IS_ENOUGH = 100_000
 
@@ -57,6 +66,36 @@ class Point:
     def critical(self) -> float:
         """What a real cluster waits for: one node, the controller and the client, one after the other."""
         return self.controller + (self.node or 0.0) + self.client
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a piece of work may cost at so many ranks, in milliseconds."""
+
+    work: str
+    ranks: range
+    #: Which figure of a point.
+    cost: str
+    limit: float
+
+    def verdict(self, point: Point) -> str:
+        """Return what the table says; "" when the target is not about this point."""
+        if point.work != self.work or point.ranks not in self.ranks:
+            return ""
+        is_met = getattr(point, self.cost) <= self.limit
+        return f"{self.cost} <= {self.limit:g} ms: {'met' if is_met else 'MISSED'}"
+
+
+_THOUSAND, _MANY = range(1000, 20_001), range(100_000, 200_001)
+TARGETS = (
+    Target("registration", range(10_000, 20_001), "wall", 5000),
+    Target("null round trip", _MANY, "controller", 60),
+    Target("stacks", _THOUSAND, "critical", 100),
+    Target("stacks", _MANY, "critical", 1000),
+    Target("pause", _THOUSAND, "critical", 100),
+    Target("pause", _MANY, "critical", 1000),
+    Target("lost machine named", range(1, 200_001), "wall", 3000),
+)
 
 
 class _Page:
@@ -109,9 +148,17 @@ class Meter:
 
     def register(self, empty: float) -> tuple[int, int, str]:
         """Let all ranks come; `empty` is the controller's memory before, in MiB."""
+        before, layout = self.connections(), self.cluster.layout
         self.cluster.register()
+        each = (self.connections() - before) / layout.nodes
         grown = (bench.memory(self.cluster.controller.pid)[0] - empty) * 1024 / len(self.world)
-        return 0, 0, f"controller grows by {grown:.2f} KiB a rank"
+        note = f"controller grows by {grown:.2f} KiB a rank"
+        # Real nodes have come before their ranks.
+        return 0, 0, note if layout.is_flat or layout.relays else f"{note}; {each:.3g} connections a node"
+
+    def connections(self) -> int:
+        """Count the controller's descriptors."""
+        return sum(1 for _ in Path(f"/proc/{self.cluster.controller.pid}/fd").iterdir())
 
     def request(self, kind: str, content: dict[str, Any]) -> tuple[int, int, str]:
         """Ask all ranks and wait for all."""
@@ -158,7 +205,28 @@ def run(name: str, *, short: bool) -> Iterator[Point]:
                 once()
             yield meter.measure(work, once, repeat)
         if not (layout.is_flat or layout.relays):
+            yield _silence(meter)
             yield _deaths(meter)
+
+
+def _silence(meter: Meter) -> Point:
+    """Stop the process of a hundredth of the nodes, until the client names all of their ranks; then let it go on."""
+    cluster, layout = meter.cluster, meter.cluster.layout
+    victim, expected = cluster.loads[-1], layout.hundredth * layout.ranks
+    before = meter.clocks()
+    victim.send_signal(signal.SIGSTOP)
+    silent = lambda: len(cluster.client.states.where("unresponsive"))  # noqa: E731
+    try:
+        if not cluster.client.wait_until(lambda: silent() == expected, _NAMED_S):
+            raise TimeoutError(f"{silent()} of {expected} ranks are named")
+        after = meter.clocks()
+    finally:
+        victim.send_signal(signal.SIGCONT)
+    if not cluster.client.wait_until(lambda: not silent(), _NAMED_S):
+        raise TimeoutError(f"{silent()} ranks have not come back")
+    wall, client, controller, *_ = (1e3 * (b - a) for a, b in zip(before, after, strict=True))
+    note = f"{expected} ranks, and they come back"
+    return Point(meter.name, layout.nodes, layout.size, "lost machine named", wall, controller, None, client, note=note)
 
 
 def _deaths(meter: Meter) -> Point:
@@ -168,9 +236,10 @@ def _deaths(meter: Meter) -> Point:
     victim = cluster.loads[-1]
     before = meter.clocks()
     victim.kill()
+    expected = cluster.layout.hundredth * cluster.layout.ranks
     lost = lambda: len(cluster.client.states.where("lost"))  # noqa: E731
-    if not cluster.client.wait_until(lambda: lost() >= 1 and lost() == len(asked.account.lost), 60):
-        raise TimeoutError(f"{len(asked.account.lost)} ranks are accounted for as lost")
+    if not cluster.client.wait_until(lambda: lost() == len(asked.account.lost) == expected, 60):
+        raise TimeoutError(f"{len(asked.account.lost)} of {expected} ranks are accounted for as lost")
     wall, client, controller, *_ = (1e3 * (b - a) for a, b in zip(before, meter.clocks(), strict=True))
     layout = cluster.layout
     note = f"{len(asked.account.lost)} ranks lost, {len(asked.account.missing)} reasons"
@@ -180,14 +249,51 @@ def _deaths(meter: Meter) -> Point:
 def table(points: list[Point]) -> str:
     """Return the points as Markdown."""
     lines = [
-        "| layout | work | wall, ms | controller, ms | one node, ms | client, ms | messages | bytes | note |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| layout | work | wall, ms | controller, ms | one node, ms | client, ms | critical, ms | messages | bytes"
+        " | target | note |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for p in points:
         node = "" if p.node is None else f"{p.node:.3g}"
-        times = f"{p.wall:.4g} | {p.controller:.3g} | {node} | {p.client:.3g}"
-        lines.append(f"| {p.layout} | {p.work} | {times} | {p.messages or ''} | {p.bytes or ''} | {p.note} |")
+        times = f"{p.wall:.4g} | {p.controller:.3g} | {node} | {p.client:.3g} | {p.critical:.3g}"
+        verdict = next((said for target in TARGETS if (said := target.verdict(p))), "")
+        lines.append(
+            f"| {p.layout} | {p.work} | {times} | {p.messages or ''} | {p.bytes or ''} | {verdict} | {p.note} |"
+        )
     return "\n".join(lines)
+
+
+def against_raw_zmq() -> list[Figure]:
+    """Measure 1,000 ranks on sockets of their own and as many of raw pyzmq, in turns."""
+    processes, each = _FAN
+    name = f"f{processes}x{each}"
+    ours: list[float] = []
+    theirs: list[float] = []
+    with simulation(Layout.parse(name)) as cluster, fanout(cluster.files.directory, processes, each) as fan:
+        meter = Meter(cluster, name)
+        cluster.register()
+        for number in range(_FAN_ROUNDS + 1):
+            began = time.monotonic()
+            meter.request("execute_request", _execute("null"))
+            spent = 1e3 * (time.monotonic() - began)
+            raw = fan.round_trip()
+            if number:  # the first one is warming up
+                ours.append(spent)
+                theirs.append(raw)
+    mine, peer = statistics.median(ours), statistics.median(theirs)
+    return [
+        Figure(
+            group="1,000 ranks, two cores",
+            name="null round trip, wall",
+            unit="ms",
+            ours=mine,
+            peer_name="raw pyzmq",
+            peer=peer,
+            target="<= 2.5 x",
+            met=mine <= 2.5 * peer,
+            note=f"median of {_FAN_ROUNDS}, in turns; ours with a node for {each} ranks, keys, order, credit and folds",
+        )
+    ]
 
 
 def growth_curves(points: list[Point]) -> str:
@@ -205,6 +311,7 @@ def main() -> None:
     """Measure, print the table, write the files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--short", action="store_true", help="a smoke test: small layouts, everything once")
+    parser.add_argument("--against", action="store_true", help="1,000 ranks against raw pyzmq, in turns")
     parser.add_argument("--only", nargs="+", metavar="LAYOUT", help="these layouts, as f8x125 or 1000x128")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the growth curves there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -215,6 +322,10 @@ def main() -> None:
     points: list[Point] = []
     # Ended by somebody, end what was started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    if args.against:
+        with bench.private_directories():
+            print(table_of(against_raw_zmq()))
+        return
     with bench.private_directories():
         for name in names:
             for point in run(name, short=args.short):

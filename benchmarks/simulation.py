@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import bench
@@ -50,6 +51,11 @@ class Layout:
         """All ranks."""
         return self.nodes * self.ranks
 
+    @property
+    def hundredth(self) -> int:
+        """How many nodes are a hundredth of all, or one."""
+        return max(1, self.nodes // 100)
+
 
 @dataclass
 class Simulation:
@@ -85,7 +91,8 @@ def simulation(layout: Layout, *, per_process: int = 0) -> Iterator[Simulation]:
 
     Args:
         layout: How many of what.
-        per_process: Simulated nodes in a process; a hundredth of all nodes, at most 125, by default.
+        per_process: Simulated nodes in a process; an eighth of all nodes, at most 125, by default. The last process has
+            a hundredth of all nodes, or one, and no more: it can be killed.
     """
     files = ClusterFiles.make(f"s{layout.nodes}x{layout.ranks}")
     keys = {role: Keys(*make_keys()) for role in ("server", "operator", "observer", "node")}
@@ -133,10 +140,12 @@ def _add_nodes(made: Simulation, per_process: int) -> None:
     parents = [_add_relay(made, number) for number in range(layout.relays)] or [made.files.directory]
     each = -(-layout.nodes // len(parents))
     for number, parent in enumerate(parents):
-        stop = min((number + 1) * each, layout.nodes)
-        for first in range(number * each, stop, per_process):
-            count = min(per_process, stop - first)
-            made.loads.append(_started("nodes", parent, first, count, layout.ranks, layout.size))
+        begin, stop = number * each, min((number + 1) * each, layout.nodes)
+        last = layout.hundredth if stop == layout.nodes else 0
+        firsts = [*range(begin, stop - last, per_process), stop - last, stop]
+        for first, end in pairwise(firsts):
+            if first < end:
+                made.loads.append(_started("nodes", parent, first, end - first, layout.ranks, layout.size))
 
 
 def _add_relay(made: Simulation, number: int) -> Path:
