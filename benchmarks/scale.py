@@ -249,8 +249,10 @@ def _deaths(meter: Meter) -> Point:
 def table(points: list[Point]) -> str:
     """Return the points as Markdown."""
     lines = [
-        "| layout | work | wall, ms | controller, ms | one node, ms | client, ms | critical, ms | messages | bytes"
-        " | target | note |",
+        (
+            "| layout | work | wall, ms | controller, ms | one node, ms | client, ms | critical, ms | messages | bytes"
+            " | target | note |"
+        ),
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for p in points:
