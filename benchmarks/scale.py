@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import statistics
 import sys
@@ -169,11 +170,12 @@ class Meter:
 
     def cell(self, code: str) -> tuple[int, int, str]:
         """Run a cell as a front end does, and draw its answers."""
-        page = _Page(self.world)
+        page, before = _Page(self.world), bench.memory(os.getpid())[0]
         with Session(self.cluster.client, page, Config(live=False)) as session:
             session.run_cell(code)
         lines = page.text.count("\n")
-        return 0, 0, f"{lines} lines shown"
+        grown = bench.memory(os.getpid())[0] - before
+        return 0, 0, f"{lines} lines shown; client grows by {max(0.0, grown):.0f} MiB"
 
 
 def _received(asked: Request) -> tuple[int, int, str]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -20,7 +23,7 @@ from pxshell.protocol.pending import is_reply
 from pxshell.protocol.state import Activity, RankState
 from pxshell.protocol.types import Lane, Role
 from pxshell.ranks import RankSet
-from pxshell.transport.base import Peer, make_hello
+from pxshell.transport.base import Peer, Settings, make_hello
 from pxshell.transport.keys import make_keys
 from pxshell.transport.zeromq import ZmqConnector, ZmqServer
 
@@ -93,13 +96,20 @@ class SimulatedNode(End):
 class Tree:
     """Ranks 0-1 and 2-3 below a relay, 4-5 at the controller itself, and a client."""
 
+    #: Relays, each below the one before.
+    relays: ClassVar = ("relay",)
+    #: What each node is below.
+    places: ClassVar = ("relay", "relay", "root")
+    #: Of the controller's links.
+    settings: ClassVar = Settings()
+
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.loop = asyncio.get_running_loop()
-        self.keys = {name: make_keys() for name in ("root", "relay", "node", "operator")}
+        self.keys = {name: make_keys() for name in ("root", *self.relays, "node", "operator")}
         self.addresses = {
             name: {lane: [f"ipc://{directory}/{name}-{lane}"] for lane in ("work", "control")}
-            for name in ("root", "relay")
+            for name in ("root", *self.relays)
         }
         file = ControllerFile("tree", Keys(*self.keys["root"]), {}, self.addresses["root"])
         self.root = Controller(self.loop, file, LaunchFacts("local", 6), directory)
@@ -110,22 +120,29 @@ class Tree:
             public=file.server.public,
             secret=file.server.secret,
             authorized={self.keys["node"][0]: Role.NODE, self.keys["operator"][0]: Role.OPERATOR},
+            settings=self.settings,
         )
-        self._write_relay()
-        self.relay = asyncio.create_task(serve(directory, None))
+        for above, name in pairwise(("root", *self.relays)):
+            self._write_relay(above, name)
+        self.ended = self._start()
         self.nodes = [SimulatedNode(0, 1), SimulatedNode(2, 3), SimulatedNode(4, 5)]
         self.client = End()
-        for node, above in zip(self.nodes, ("relay", "relay", "root"), strict=True):
+        for node, above in zip(self.nodes, self.places, strict=True):
             self._connect(node, above, Role.NODE, "node")
         self._connect(self.client, "root", Role.OPERATOR, "operator")
 
-    def _write_relay(self) -> None:
+    def _write_relay(self, above: str, name: str) -> None:
         public, secret = self.keys["node"]
-        node = {"addresses": self.addresses["root"], "server_public": self.keys["root"][0], "node_socket": ""}
-        (self.directory / "node.json").write_text(json.dumps(node | {"public": public, "secret": secret}))
-        own, hidden = self.keys["relay"]
-        relay = {"addresses": self.addresses["relay"], "public": own, "secret": hidden, "nodes": [public]}
-        (self.directory / "relay.json").write_text(json.dumps(relay))
+        (self.directory / name).mkdir()
+        node = {"addresses": self.addresses[above], "server_public": self.keys[above][0], "node_socket": ""}
+        (self.directory / name / "node.json").write_text(json.dumps(node | {"public": public, "secret": secret}))
+        own, hidden = self.keys[name]
+        relay = {"addresses": self.addresses[name], "public": own, "secret": hidden, "nodes": [public]}
+        (self.directory / name / "relay.json").write_text(json.dumps(relay))
+
+    def _start(self) -> Awaitable[object]:
+        """Start the relays; return what waits for their end."""
+        return asyncio.create_task(serve(self.directory / "relay", None))
 
     def _connect(self, end: End, above: str, role: Role, key: str) -> None:
         public, secret = self.keys[key]
@@ -164,20 +181,49 @@ class Tree:
         self.ask("px_stop_request", {"grace": 0.0}, RankSet())
         async with asyncio.timeout(30):
             await self.root.finished
-            await self.relay
+            await self.ended
         for end in (*self.nodes, self.client):
             end.link.close()
         self.root.server.close()
 
 
+class DeepTree(Tree):
+    """Ranks 0-1 below a relay below a relay, 2-3 below the upper one, 4-5 at the controller; relays are processes."""
+
+    relays = ("relay", "deep")
+    places = ("deep", "relay", "root")
+    settings = Settings(keep_for=1.0)
+
+    def _start(self) -> Awaitable[object]:
+        self.processes = [
+            subprocess.Popen(
+                [sys.executable, "-m", "pxshell.node", str(self.directory / name)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for name in self.relays
+        ]
+        return asyncio.gather(*(asyncio.to_thread(process.wait) for process in self.processes))
+
+    async def close(self) -> None:
+        # A relay that has lost its controller waits for it for ever.
+        for process in self.processes:
+            process.kill()
+        await super().close()
+
+
+OnTree = Callable[..., None]
+
+
 @pytest.fixture
-def on_tree() -> Callable[[Callable[[Tree], Awaitable[None]]], None]:
+def on_tree() -> OnTree:
     directory = Path(os.environ["PXSHELL_RUNTIME_DIR"]) / "t"
     directory.mkdir(parents=True)
 
-    def run(test: Callable[[Tree], Awaitable[None]]) -> None:
+    def run(test: Callable[[Any], Awaitable[None]], kind: type[Tree] = Tree) -> None:
         async def main() -> None:
-            tree = Tree(directory)
+            tree = kind(directory)
             try:
                 await tree.ready()
                 await test(tree)
@@ -230,6 +276,29 @@ def test_the_end_of_a_node_below_a_node_is_told_at_the_top(on_tree) -> None:
         )
 
     on_tree(check)
+
+
+@pytest.mark.leaves_files
+def test_the_death_of_a_relay_in_the_middle_of_a_cell_accounts_for_all_below_it(on_tree) -> None:
+    """P3, P8: ranks two levels down are lost and accounted for, with the reason; those beside the relay are well."""
+
+    async def check(tree: DeepTree) -> None:
+        whole = tree.ask("execute_request", {"code": "1"}, RankSet(range(6)))
+        await tree.client.wait(lambda: tree.answers(whole) == {"execute_reply": RankSet(range(6))})
+        request = tree.ask("execute_request", {"code": "hang"}, RankSet(range(4)))
+        for node in tree.nodes[:2]:
+            await node.wait(lambda node=node: len(node.of("execute_request")) == 2)
+        tree.processes[0].kill()
+        await tree.client.wait(lambda: tree.answers(request) == {"px_missing": RankSet(range(4))})
+        await tree.client.wait(lambda: tree.root.states.where("lost") == RankSet(range(4)))
+        (why,) = {message.data()["why"] for message in tree.client.of("px_missing")}
+        assert why.startswith("its node is gone: ")
+        again = tree.ask("execute_request", {"code": "1"}, RankSet(range(6)))
+        await tree.client.wait(
+            lambda: tree.answers(again) == {"px_missing": RankSet(range(4)), "execute_reply": RankSet([4, 5])}
+        )
+
+    on_tree(check, DeepTree)
 
 
 def test_a_node_that_parents_nodes_takes_nobody_else(tmp_path) -> None:
