@@ -14,6 +14,7 @@ import json
 import os
 import signal
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -144,7 +145,7 @@ class Meter:
 
     def clocks(self) -> tuple[float, ...]:
         """Wall, our CPU, the controller's, the nodes'."""
-        pids = [self.cluster.controller.pid, *(node.pid for node in self.cluster.nodes)]
+        pids = [self.cluster.controller.pid, *(node.pid for node in self.cluster.nodes if node.poll() is None)]
         return time.monotonic(), time.process_time(), *(bench.busy(pid)[0] for pid in pids)
 
     def register(self, empty: float) -> tuple[int, int, str]:
@@ -206,9 +207,11 @@ def run(name: str, *, short: bool) -> Iterator[Point]:
             if layout.size < _ONCE_IS_ENOUGH:
                 once()
             yield meter.measure(work, once, repeat)
-        if not (layout.is_flat or layout.relays):
+        if layout.relays:
+            yield _deaths(meter, "death of a relay", cluster.nodes[-1], _below_last_relay(layout))
+        elif not layout.is_flat:
             yield _silence(meter)
-            yield _deaths(meter)
+            yield _deaths(meter, "death of nodes", cluster.loads[-1], layout.hundredth * layout.ranks)
 
 
 def _silence(meter: Meter) -> Point:
@@ -231,21 +234,23 @@ def _silence(meter: Meter) -> Point:
     return Point(meter.name, layout.nodes, layout.size, "lost machine named", wall, controller, None, client, note=note)
 
 
-def _deaths(meter: Meter) -> Point:
-    """Kill the process of a hundredth of the nodes, or of one, in mid-cell."""
-    cluster = meter.cluster
+def _below_last_relay(layout: Layout) -> int:
+    each = -(-layout.nodes // layout.relays)
+    return (layout.nodes - (layout.relays - 1) * each) * layout.ranks
+
+
+def _deaths(meter: Meter, work: str, victim: subprocess.Popen[str], expected: int) -> Point:
+    """Kill a process in mid-cell, and wait until the client knows what became of the ranks below it."""
+    cluster, layout = meter.cluster, meter.cluster.layout
     asked = cluster.client.request("execute_request", _execute("hang"), meter.world)
-    victim = cluster.loads[-1]
     before = meter.clocks()
     victim.kill()
-    expected = cluster.layout.hundredth * cluster.layout.ranks
     lost = lambda: len(cluster.client.states.where("lost"))  # noqa: E731
     if not cluster.client.wait_until(lambda: lost() == len(asked.account.lost) == expected, 60):
         raise TimeoutError(f"{len(asked.account.lost)} of {expected} ranks are accounted for as lost")
-    wall, client, controller, *_ = (1e3 * (b - a) for a, b in zip(before, meter.clocks(), strict=True))
-    layout = cluster.layout
+    wall, client, controller = (1e3 * (b - a) for a, b in zip(before[:3], meter.clocks()[:3], strict=True))
     note = f"{len(asked.account.lost)} ranks lost, {len(asked.account.missing)} reasons"
-    return Point(meter.name, layout.nodes, layout.size, "death of nodes", wall, controller, None, client, note=note)
+    return Point(meter.name, layout.nodes, layout.size, work, wall, controller, None, client, note=note)
 
 
 def table(points: list[Point]) -> str:

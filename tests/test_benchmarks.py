@@ -40,8 +40,12 @@ def test_a_short_run_of_simulated_ranks_measures_every_layout(tmp_path):
     assert run.returncode == 0, run.stderr
     points = json.loads(found.read_text(encoding="utf-8"))
     assert {point["layout"] for point in points} == {"f2x4", "f2x8", "8x16", "2/8x16"}
-    notes = {(point["layout"], point["work"]): point["note"] for point in points}
+    notes = {(point["layout"], point["work"]): point["note"].partition(";")[0] for point in points}
     assert notes["8x16", "cell, equal but on 3"] == notes["2/8x16", "cell, equal but on 3"] == "4 lines shown"
     assert notes["8x16", "cell, all different"] == "9 lines shown"
+    assert notes["8x16", "lost machine named"].startswith("16 ranks")
     assert notes["8x16", "death of nodes"].startswith("16 ranks lost")
+    assert notes["2/8x16", "death of a relay"].startswith("64 ranks lost")
+    joined = next(point["note"] for point in points if point["layout"] == "8x16" and point["work"] == "registration")
+    assert joined.endswith("; 2 connections a node")
     assert "null round trip: ranks^" in drawn.read_text(encoding="utf-8")

@@ -39,13 +39,13 @@ LINGER_MS = 200
 
 #: Messages: some milliseconds of folding, after which the other lane has its turn.
 _BATCH = 64
+_COPIED_BYTES = 64 << 10
 
 # Integers: pyzmq makes an enum's member of every option that is none, which costs as much as the call.
 _NOBLOCK = int(zmq.NOBLOCK)
 _SEND_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
 _EVENTS = int(zmq.EVENTS)
 _POLLIN = int(zmq.POLLIN)
-_COPIED_BYTES = 64 << 10
 
 
 def make_context() -> Context:
