@@ -146,7 +146,9 @@ class Message:
 
     def with_ranks(self, ranks: RankSet) -> Self:
         """Return the same message said by, or for, other ranks."""
-        return replace(self, header=msgspec.structs.replace(self.header, ranks=ranks.to_wire()), ranks=ranks)
+        # Not `replace`, which asks for each field by name: a relay does this for each of its nodes.
+        header = msgspec.structs.replace(self.header, ranks=ranks.to_wire())
+        return type(self)(header, ranks, self.content, self.buffers)
 
     def with_header(self, **changes: Any) -> Self:
         """Return the same message with other header fields (not `ranks`: see `with_ranks`)."""
