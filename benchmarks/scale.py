@@ -172,7 +172,7 @@ class Meter:
     def cell(self, code: str) -> tuple[int, int, str]:
         """Run a cell as a front end does, and draw its answers."""
         page, before = _Page(self.world), bench.memory(os.getpid())[0]
-        with Session(self.cluster.client, page, Config(live=False)) as session:
+        with Session(self.cluster.client, page, Config(live=False, watchdog=0.0)) as session:
             session.run_cell(code)
         lines = page.text.count("\n")
         grown = bench.memory(os.getpid())[0] - before

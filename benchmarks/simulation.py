@@ -129,7 +129,7 @@ def _add_flat(made: Simulation) -> None:
         (directory / "launch.json").write_text(json.dumps(_launch(layout)))
         here = node_file | {"node_socket": str(directory / "node.sock")}
         (directory / "node.json").write_text(json.dumps(here))
-        made.nodes.append(_process("-m", "pxshell.node", str(directory), log=directory / "logs" / "node.log"))
+        made.nodes.append(_started("node", directory))
         bench.wait_until((directory / "node.sock").exists, "a node listens")
         first = number * layout.ranks
         made.loads.append(_started("engines", directory, first, first + layout.ranks, layout.size))

@@ -1,6 +1,7 @@
 """The processes of a simulated cluster.
 
-`tree.py controller DIR` is the real controller without a node of its own. `tree.py engines DIR FIRST STOP SIZE` are
+`tree.py controller DIR` is the real controller without a node of its own. `tree.py node DIR` is the real node, which
+only does not read ranks from outside, for thousands of them are one process. `tree.py engines DIR FIRST STOP SIZE` are
 ranks on real sockets below the real node of DIR. `tree.py nodes DIR FIRST COUNT RANKS SIZE` are nodes whose ranks are
 simulated with them, each with its own connection to the controller of DIR. The last two begin with a line on stdin.
 """
@@ -18,6 +19,8 @@ from simulated import answers, description, first_words
 
 from pxshell.controller.controller import Controller
 from pxshell.controller.files import ControllerFile, LaunchFacts
+from pxshell.node import spying
+from pxshell.node.__main__ import main as run_node
 from pxshell.protocol.message import Message
 from pxshell.protocol.types import Lane, Role
 from pxshell.ranks import RankSet
@@ -122,6 +125,17 @@ async def nodes(directory: Path, first: int, count: int, ranks: int, size: int) 
     await asyncio.Event().wait()
 
 
+def node(directory: Path) -> None:
+    """Run the real node, which reads no rank from outside."""
+
+    def refused(pid: int, **_: bool) -> Any:
+        raise spying.SpyError(f"process {pid} holds simulated ranks")
+
+    spying.read_stack = refused
+    sys.argv[1:] = [str(directory)]
+    sys.exit(run_node())
+
+
 async def _told() -> None:
     print("here", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
@@ -129,5 +143,7 @@ async def _told() -> None:
 
 if __name__ == "__main__":
     role, where, *numbers = sys.argv[1:]
+    if role == "node":
+        node(Path(where))
     roles: dict[str, Any] = {"controller": controller, "engines": engines, "nodes": nodes}
     asyncio.run(roles[role](Path(where), *map(int, numbers)))
