@@ -15,6 +15,8 @@ __all__ = ["UpwardFlow"]
 SHORT_WINDOW = 0.002
 #: Seconds at most while output flows.
 LONG_WINDOW = 0.05
+#: Messages that make a window full, also when all of them are one item: there are many nodes, and more will come.
+MANY_MESSAGES = 16
 #: Bytes after which what waits goes on whatever the window.
 FLUSH_BYTES = 256 * 1024
 
@@ -36,6 +38,8 @@ class UpwardFlow:
         self._window = SHORT_WINDOW
         self._longest = longest
         self._due: float | None = None
+        #: Messages that came since the last flush, or since nothing waited.
+        self._gathered = 0
 
     @property
     def deadline(self) -> float | None:
@@ -54,6 +58,7 @@ class UpwardFlow:
         if not len(self._folder) and not self._expected(message.header.parent) - message.ranks - settled:
             return [alone(message)]
         self._folder.add(message)
+        self._gathered += 1
         if self._folder.size > FLUSH_BYTES:
             return self.flush()
         return self._take(now)
@@ -77,13 +82,15 @@ class UpwardFlow:
     def _scheduled(self, out: list[Message], now: float) -> list[Message]:
         if not len(self._folder):
             self._due = None
+            self._gathered = 0
         elif self._due is None:
             self._due = now + self._window
         return out
 
     def flush(self) -> list[Message]:
         """Return all that waits: the window has ended."""
-        busy = len(self._folder) > 1
+        busy = len(self._folder) > 1 or self._gathered >= MANY_MESSAGES
         self._window = min(self._window * 2, self._longest) if busy else SHORT_WINDOW
         self._due = None
+        self._gathered = 0
         return self._folder.take()

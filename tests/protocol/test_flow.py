@@ -6,7 +6,7 @@ from histories import as_read, interleaved, said_whole, spoken, stream
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxshell.protocol.flow import FLUSH_BYTES, LONG_WINDOW, SHORT_WINDOW, UpwardFlow
+from pxshell.protocol.flow import FLUSH_BYTES, LONG_WINDOW, MANY_MESSAGES, SHORT_WINDOW, UpwardFlow
 from pxshell.protocol.message import Message
 from pxshell.protocol.pending import PendingReplies
 from pxshell.ranks import RankSet
@@ -57,6 +57,18 @@ def test_the_window_grows_while_windows_fill_and_falls_back_when_one_is_empty():
         flow.flush()
     assert seen == [SHORT_WINDOW * 2**n for n in range(5)] + [LONG_WINDOW] * 2
     window_of(flow)
+    flow.flush()
+    assert window_of(flow) == SHORT_WINDOW
+
+
+def test_the_window_grows_while_many_say_the_same():
+    """P4: a thousand nodes with one answer fill windows too, and a few ranks with one answer do not."""
+    flow = a_flow(RankSet.span(0, 1000))
+    for rank in range(MANY_MESSAGES):
+        flow.add(stream(rank, "x\n"), 5.0)
+    flow.flush()
+    assert window_of(flow) == 2 * SHORT_WINDOW
+    flow.add(stream(1, "x\n"), 5.0)
     flow.flush()
     assert window_of(flow) == SHORT_WINDOW
 
