@@ -18,6 +18,8 @@ __all__ = ["OutsideStacks"]
 
 #: Seconds that a rank has for its own answer. Its control thread needs a millisecond when it gets the GIL.
 PATIENCE = 1.0
+#: Processes that are read at the same time; a busy machine whose ranks are late is not helped by more.
+_AT_ONCE = 4
 
 #: Returns the content of the reply for a process.
 Reader = Callable[[int, bool], dict[str, Any]]
@@ -36,6 +38,7 @@ class OutsideStacks:
         self._read = read or _spied
         self._patience = patience
         self._reading: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(_AT_ONCE)
 
     def asked(self, request: Message) -> None:
         """The request has gone down to the engines."""
@@ -58,9 +61,12 @@ class OutsideStacks:
         record = self._node.engines.of(rank)
         if record is None or record.watch is None:
             return
-        content = await self._node.loop.run_in_executor(None, self._read, record.pid, full)
         who = RankSet.of(rank)
-        # It may have answered meanwhile, or died.
+        async with self._room:
+            # It may have answered while others were read, or died; and also while it was read.
+            if not who <= self._node.pending.owing(request.id):
+                return
+            content = await self._node.loop.run_in_executor(None, self._read, record.pid, full)
         if who <= self._node.pending.owing(request.id):
             self._node.answer(request, "px_stacks_reply", content, who)
 

@@ -59,6 +59,33 @@ class FakeNode:
         self.pending.answered(Message.make(kind, "n", content, ranks=ranks, parent=request.id))
 
 
+def test_a_rank_that_answers_while_others_are_read_is_not_read(monkeypatch):
+    """P7: thousands of late ranks of a busy machine are not read one after the other when they have answered."""
+    monkeypatch.setattr("pxshell.node.outside._AT_ONCE", 1)
+    read = []
+
+    async def main():
+        node = FakeNode(asyncio.get_running_loop())
+        request = Message.make("px_stacks_request", "q", {}, ranks=RankSet.span(0, 4))
+        node.pending.begin(request, request.ranks)
+
+        def slowly(pid, full):
+            read.append(pid)
+            for rank in range(1, 4):
+                node.pending.answered(Message.make("px_stacks_reply", "e", {}, ranks=RankSet.of(rank), parent="q"))
+            return {"status": "ok"}
+
+        outside = OutsideStacks(node, slowly, 0.0)
+        outside.asked(request)
+        async with asyncio.timeout(DEADLINE):
+            while not node.answers or outside._reading:
+                await asyncio.sleep(0)
+        return node.answers
+
+    assert [who for who, _, _ in asyncio.run(main())] == ["0"]
+    assert read == [1000]
+
+
 def asked_on(silent=(), answering=(), read=None, patience=0.0, **content):
     """Ask four ranks, of whom some answer; return what the node answers for the others."""
 
