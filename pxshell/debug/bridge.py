@@ -93,8 +93,15 @@ class Bridge:
             self.close(f"what the editor said is no Debug Adapter Protocol: {error}")
             return
         for message in messages:
-            self._do(self._conversation.editor_said(message))
+            self._do(self._answer(message))
         self._throttle()
+
+    def _answer(self, message: dict[str, Any]) -> list[Effect]:
+        """Return what follows a message; one that makes no sense is refused, and what comes behind it is not lost."""
+        try:
+            return self._conversation.editor_said(message)
+        except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
+            return [ToEditor(failure(message, f"the request makes no sense: {error}"))]
 
     def _editor_drained(self) -> None:
         for rank, count in self._owed.items():

@@ -71,7 +71,7 @@ class Framer:
 def _decoded(body: bytes) -> dict[str, Any]:
     try:
         message = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the second: brackets within brackets, thousands deep
         raise FramingError(f"no JSON: {error}") from error
     if not isinstance(message, dict):
         raise FramingError("a message is an object")

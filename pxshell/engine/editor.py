@@ -40,6 +40,8 @@ _log = logging.getLogger("pxshell.engine")
 
 #: The type of a job that makes a paused main thread look whether an editor has come.
 HAND_OVER = "px_debug_hand_over"
+#: Why a session ends in which debugpy has raised.
+_FAILED = "debugpy failed over what the editor said; the rank's log has its traceback. Attach again"
 
 
 @dataclass(eq=False)
@@ -165,7 +167,7 @@ class Debugger:
                 if self._backend is None:
                     self._backend = Backend(_own_code(), self._stopped)
                 self._stand_in.enters = self._backend.leave_alone
-                self._backend.connect(session.stream)
+                self._backend.connect(session.stream, lambda: self._end_soon(session, _FAILED))
             except Exception as error:  # noqa: BLE001 - whatever it is, the one who asked is told
                 _log.exception("debugpy could not be loaded")
                 self._forget(session)

@@ -114,10 +114,17 @@ class Backend:
 
     # -- a session: any thread but main --------------------------------------------------------------------------------
 
-    def connect(self, stream: ByteStream) -> None:
-        """Serve an editor."""
+    def connect(self, stream: ByteStream, lost: Callable[[], None]) -> None:
+        """Serve an editor.
+
+        Args:
+            stream: Its bytes.
+            lost: Called when pydevd reads no more of them: at their end, and when it has failed over a request, of
+                which it tells nobody.
+        """
         self._db._create_pydb_command_thread()  # noqa: SLF001 - ended at each disconnect, for it polls
         self._db.initialize_network(stream, terminate_on_socket_close=False)
+        self._db.reader._terminate_on_socket_close = lost  # noqa: SLF001 - what it calls whenever it ends by itself
         if self._is_monitoring:
             self._instrumented.begin()
             self._monitor().start_monitoring(all_threads=True)

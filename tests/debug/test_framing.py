@@ -32,6 +32,7 @@ def test_other_header_fields_are_ignored():
         b"Content-Length: 999999999\r\n\r\n",
         b"Content-Length: 2\r\n\r\n{[",
         b"Content-Length: 2\r\n\r\n[]",
+        b"Content-Length: 100000\r\n\r\n" + b"[" * 100_000,
     ],
 )
 def test_what_is_no_message_is_refused(data):

@@ -339,6 +339,15 @@ def test_lost_bytes_end_the_session_and_the_rank_goes_on(running):
     running.node.wait_state("busy")
 
 
+def test_a_request_over_which_debugpy_fails_ends_the_session_and_the_next_editor_may_come(running):
+    """P3: debugpy's reader ends without a word; whoever waits for an answer is told, and the program runs on."""
+    editor = begin(running)
+    editor.begin("setBreakpoints", {"source": {"path": file_of(running)}, "breakpoints": [{"line": "x"}]})
+    editor.wait_over()
+    running.node.wait_state("busy")
+    begin(running).disconnect()
+
+
 def test_when_the_node_is_lost_the_program_runs_on_alone(running):
     """P8: within the time that it takes to notice; it does not stand at a breakpoint for ever."""
     editor = begin(running, condition="step % 50 == 0")

@@ -226,6 +226,19 @@ def test_what_is_no_editor_is_hung_up_on(stage):
     wait_until(lambda: "no Debug Adapter Protocol" in stage.text(), 10, "it is said")
 
 
+@pytest.mark.parametrize("is_together", [False, True])
+def test_a_request_that_makes_no_sense_is_refused_and_the_next_one_is_answered(stage, is_together):
+    """P3, P10: whatever its arguments are, also when both came in one piece."""
+    (port,) = set(stage.attach("0-1" if is_together else "2", together=is_together).values())
+    with TcpDapClient(port) as editor:
+        editor.attach()
+        bad = editor.begin("source", {"source": 5})
+        good = editor.begin("threads")
+        with pytest.raises(DapError, match="makes no sense"):
+            editor.finish(bad)
+        assert editor.finish(good)["threads"]
+
+
 def test_a_port_of_ones_own_choice_and_one_that_is_taken(stage):
     """P10: of several ranks the first one's; nothing is left open when one cannot be had."""
     (free,) = stage.attach("0").values()
