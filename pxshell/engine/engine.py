@@ -35,7 +35,7 @@ from pxshell.engine.pausing import HandlerRaisedError, Pauser
 from pxshell.engine.postmortem import Failure, failure_of
 from pxshell.engine.raising import RaiseWatch
 from pxshell.engine.running import Runner
-from pxshell.engine.script import Ending, Script, end_as, print_exception, report_exception
+from pxshell.engine.script import Ending, Script, end_as, leave_child, print_exception, report_exception
 from pxshell.engine.script import run as run_script
 from pxshell.engine.threads import start_thread
 from pxshell.engine.undisturbed import StandIn
@@ -314,7 +314,11 @@ class Engine:
         if job is not None and job.type == "px_post_request":
             self._post_mortem(job)
         elif job is not None:
+            before = self.runner.last_error
             self.runner.run(job, None, partial(self._cell_began, job), self._cell_ended)
+            if self._is_child:
+                error = self.runner.last_error
+                leave_child(None if error is before else error)
         return job is not None
 
     def _print_raised(self) -> None:

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pkgutil import get_importer
 from types import CodeType, ModuleType, TracebackType
+from typing import NoReturn
 
 from pxshell.engine.frames import include_user_code
 from pxshell.engine.output import flush_python
 
-__all__ = ["Ending", "Script", "ScriptNotFoundError", "end_as", "fresh_main", "run"]
+__all__ = ["Ending", "Script", "ScriptNotFoundError", "end_as", "fresh_main", "leave_child", "run"]
 
 
 class ScriptNotFoundError(Exception):
@@ -180,6 +181,18 @@ def end_as(status: int) -> None:
         flush_python()
         signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
+
+
+def leave_child(error: BaseException | None) -> NoReturn:
+    """End a child that a cell has forked, at the cell's end, where it would wait for cells that never come.
+
+    Args:
+        error: What has ended the cell in it. It was printed, if it is none that ends a program.
+    """
+    status = 0 if error is None else _exit_status(error) if isinstance(error, SystemExit) else 1
+    flush_python()
+    # As multiprocessing ends its children: what is registered for the program's end, MPI's above all, is the rank's.
+    os._exit(status)
 
 
 def _exit_status(error: SystemExit) -> int:

@@ -266,3 +266,16 @@ def test_a_rank_idles_again_after_each_cell(node):
     node.wait_state("busy", cell=request)
     node.wait_state("idle", counter=3)
     node.wait_for(lambda: places() == ["idle", "busy", "idle"], "the places")
+
+
+@pytest.mark.parametrize(("end", "status"), [("'the end'", 0), ("raise SystemExit(3)", 3), ("1 / 0", 1)])
+def test_a_child_that_a_cell_has_forked_ends_with_the_cell(node, end, status):
+    """Design 3: it is no rank. It would wait for cells for ever, and the cell for it."""
+    fork = "import os\nif not (child := os.fork()):\n    print('child', flush=True)\n"
+    wait = "else:\n    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
+    said = node.run(f"{fork}    {end}\n{wait}")
+    assert types(said)[-1] == "execute_reply"
+    text = "".join(m.data()["text"] for m in said if m.type == "stream" and m.data()["name"] == "stdout")
+    assert "child\n" in text
+    assert text.endswith(f"{status}\n")
+    assert one(node.run("1 + 1"), "execute_result")["data"] == {"text/plain": "2"}
