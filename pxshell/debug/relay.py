@@ -63,6 +63,9 @@ class Relay:
         self._sources = Sources(has_file)
         self._early = Early()
         self._refusal = ""
+        #: Requests that were on their way when the rank had not said a word yet.
+        self._first: list[Json] = []
+        self._has_spoken = False
 
     def editor_said(self, message: Json) -> list[Effect]:
         """Hand a request on; see `Conversation`."""
@@ -76,10 +79,14 @@ class Relay:
         if command not in KNOWN_REQUESTS:
             return [ToEditor(failure(message, f"debugpy does not know {command}"))]
         file = self._sources.file_of(message)
+        if not self._has_spoken:
+            self._first.append(message)
         return [ToRank(self._rank, message)] if file is None else [Source(self._rank, file[1], message)]
 
     def rank_said(self, rank: int, message: Json) -> list[Effect]:
         """Hand a response or event on; see `Conversation`."""
+        self._has_spoken = True
+        self._first.clear()
         if self._early.keep(rank, message):
             return []
         effects: list[Effect] = [ToEditor(self._rewritten(dict(message)))]
@@ -114,9 +121,10 @@ class Relay:
         return []
 
     def rank_refused(self, rank: int, why: str) -> list[Effect]:
-        """Say why to the editor's next request."""
+        """Say why to the requests that wait for this rank, or else to the editor's next one."""
         self._refusal = why
-        return []
+        refused: list[Effect] = [ToEditor(failure(one, why)) for one in self._first]
+        return [*refused, End(why)] if refused else []
 
     def rank_ended(self, rank: int, why: str) -> list[Effect]:
         """Say that there is nothing to debug any more."""

@@ -92,6 +92,14 @@ def test_sources_that_only_the_rank_has_are_fetched_from_it(relay):
     assert again == [said]
 
 
+def test_a_request_that_was_faster_than_the_ranks_refusal_is_answered(relay):
+    """P3: an editor that starts a command says `initialize` at once, and would wait for ever."""
+    relay.editor_said(request("initialize"))
+    said, end = relay.rank_refused(2, "debugged by jane")
+    assert (said.message["request_seq"], said.message["message"]) == (7, "debugged by jane")
+    assert end == End("debugged by jane")
+
+
 def test_a_rank_that_refuses_is_what_the_editor_is_told(relay):
     """P10: in the dialog that it shows."""
     assert relay.rank_refused(2, "debugged by {jane}") == []
