@@ -28,6 +28,9 @@ from pxshell.transport.loop import SelectLoop
 
 __all__ = ["Bridge"]
 
+#: What an editor may ask before `initialize` (Debug Adapter Protocol, Initialize Request: it is the first request).
+_AT_ANY_TIME = frozenset({"initialize", "disconnect", "terminate"})
+
 #: Opens the editor's side: given what takes bytes, what hears that there is room, and what hears of the end.
 OpenStream = Callable[[Callable[[bytes], None], Callable[[], None], Callable[[], None]], EditorStream]
 
@@ -60,6 +63,7 @@ class Bridge:
         self._conversation = conversation
         self._ended = ended
         self._is_over = False
+        self._is_initialized = False
         self._numbers = itertools.count(1)
         self._from_editor = Framer()
         self._from_rank = {rank: Framer() for rank in ranks}
@@ -98,6 +102,10 @@ class Bridge:
 
     def _answer(self, message: dict[str, Any]) -> list[Effect]:
         """Return what follows a message; one that makes no sense is refused, and what comes behind it is not lost."""
+        command = message.get("command")
+        if not self._is_initialized and message.get("type") == "request" and command not in _AT_ANY_TIME:
+            return [ToEditor(failure(message, "the first request has to be initialize"))]
+        self._is_initialized |= command == "initialize"
         try:
             return self._conversation.editor_said(message)
         except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:

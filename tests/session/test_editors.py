@@ -239,6 +239,16 @@ def test_a_request_that_makes_no_sense_is_refused_and_the_next_one_is_answered(s
         assert editor.finish(good)["threads"]
 
 
+def test_what_comes_before_initialize_is_refused(stage):
+    """P3: debugpy would not answer it."""
+    (port,) = stage.attach().values()
+    with TcpDapClient(port) as editor:
+        with pytest.raises(DapError, match="has to be initialize"):
+            editor.request("continue", {"threadId": 1})
+        editor.attach()
+        assert editor.request("threads")["threads"]
+
+
 def test_a_port_of_ones_own_choice_and_one_that_is_taken(stage):
     """P10: of several ranks the first one's; nothing is left open when one cannot be had."""
     (free,) = stage.attach("0").values()
