@@ -244,7 +244,7 @@ def test_what_comes_before_initialize_is_refused(stage):
     (port,) = stage.attach().values()
     with TcpDapClient(port) as editor:
         with pytest.raises(DapError, match="has to be initialize"):
-            editor.request("continue", {"threadId": 1})
+            editor.request("continue", threadId=1)
         editor.attach()
         assert editor.request("threads")["threads"]
 
