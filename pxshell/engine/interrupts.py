@@ -8,22 +8,42 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from pxshell.engine.threads import start_thread
+
 __all__ = ["Interrupts"]
+
+#: Seconds after which a signal that Python has not handled is sent again. One that comes just before the main thread
+#: falls asleep in a system call would be handled when that returns; each new one ends such a call.
+_AGAIN_S = (0.02, 0.1, 0.5)
+
+
+@dataclass(slots=True)
+class _Sent:
+    """An interrupt on its way."""
+
+    cell: str
+    is_handled: threading.Event = field(default_factory=threading.Event)
+    #: How often it was sent again; each of these may come after the one that has been handled.
+    again: int = 0
 
 
 class Interrupts:
     """Which cell may be interrupted.
 
     The main thread says which; control interrupts. The lock makes sure that no signal is sent for a cell that has
-    ended.
+    ended. It is reentrant for the handler, which runs in the midst of what the main thread does.
     """
 
     def __init__(self, main_ident: int) -> None:
         self._main_ident = main_ident
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._cell = ""
+        self._sent: _Sent | None = None
+        self._handler = self._handle
 
     @contextmanager
     def allowed(self, cell: str) -> Iterator[None]:
@@ -33,7 +53,7 @@ class Interrupts:
         installs is respected, and stays.
         """
         before, saved = self._cell, _signal.getsignal(signal.SIGINT)
-        _signal.signal(signal.SIGINT, _interrupt)
+        _signal.signal(signal.SIGINT, self._handler)
         self._set(cell)
         try:
             yield
@@ -42,21 +62,39 @@ class Interrupts:
                 self._set(before)
                 # A signal that has come is handled here at the latest, before the program's handler is back.
             finally:
-                if _signal.getsignal(signal.SIGINT) is _interrupt and saved is not None:
+                if _signal.getsignal(signal.SIGINT) is self._handler and saved is not None:
                     _signal.signal(signal.SIGINT, saved)
 
     def _set(self, cell: str) -> None:
         with self._lock:
-            self._cell = cell
+            self._cell, self._sent = cell, None
 
     def interrupt(self, cell: str) -> str:
         """Interrupt a cell ("" for whichever is in flight) and return the outcome; control thread."""
         with self._lock:
             if not self._cell or cell not in ("", self._cell):
                 return "not running"
+            sent = self._sent = _Sent(self._cell)
             signal.pthread_kill(self._main_ident, signal.SIGINT)
+        start_thread(partial(self._send_again, sent), "pxshell-interrupt")
         return "interrupted"
 
+    def _send_again(self, sent: _Sent) -> None:
+        for pause in _AGAIN_S:
+            if sent.is_handled.wait(pause):
+                return
+            with self._lock:
+                if sent.is_handled.is_set() or self._sent is not sent:
+                    return
+                sent.again += 1
+                signal.pthread_kill(self._main_ident, signal.SIGINT)
 
-def _interrupt(_signum: int, _frame: Any) -> None:
-    raise KeyboardInterrupt
+    def _handle(self, _signum: int, _frame: Any) -> None:
+        with self._lock:
+            sent = self._sent
+            if sent is not None:
+                if sent.is_handled.is_set() and sent.again:
+                    sent.again -= 1
+                    return
+                sent.is_handled.set()
+        raise KeyboardInterrupt
