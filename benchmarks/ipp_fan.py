@@ -1,4 +1,4 @@
-"""ipyparallel's real controller and client, and engines that run nothing: its flat view and its coalescing broadcast."""
+"""The real controller and client of ipyparallel, and engines that run nothing: flat view and coalescing broadcast."""
 
 from __future__ import annotations
 
