@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import bench
@@ -48,10 +48,9 @@ def fanout(directory: Path, processes: int, each: int) -> Iterator[Fanout]:
         sock.setsockopt(zmq.LINGER, 0)
         sock.bind(address)
         load = [sys.executable, str(bench.LOADS / "fanout.py"), address, str(each)]
-        ranks = [subprocess.Popen(load) for _ in range(processes)]
-        try:
+        with ExitStack() as stack:
+            for _ in range(processes):
+                process = subprocess.Popen(load)
+                stack.callback(process.wait)
+                stack.callback(process.kill)
             yield Fanout(sock, processes * each)
-        finally:
-            for process in ranks:
-                process.kill()
-                process.wait()

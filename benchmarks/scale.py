@@ -4,7 +4,7 @@ Run: python benchmarks/scale.py [--short] [--against] [--only LAYOUT ...] [--jso
 
 A layout is NODESxRANKS; with an f before it the nodes are real and each rank has two sockets of its own: f8x125.
 25/1000x128 puts 25 nodes that parent nodes between the 1000 and the controller.
---against measures the null round trip of 1,000 ranks, in turns with a raw pyzmq fan-out and fan-in of as many.
+--against measures the null round trip of 1,000 ranks, in turns with as many of raw pyzmq and of ipyparallel.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import against_peers
 import bench
 from curves import Curve, drawing
-from fanout import fanout
-from figures import Figure
 from figures import table as table_of
 from simulation import Layout, Simulation, all_of, simulation
 
@@ -38,9 +37,6 @@ from pxshell.session import Config, Session
 FULL = ("f4x25", "f4x250", "f8x1250", "10x128", "100x128", "1000x128", "25/1000x128")
 SHORT = ("f2x4", "f2x8", "8x16", "2/8x16")
 _TIMEOUT_S = 300.0
-#: Ranks of the comparison with raw pyzmq: processes, and ranks in each.
-_FAN = (4, 250)
-_FAN_ROUNDS = 21
 #: Seconds within which a machine that gives no sign of life has to be named.
 _NAMED_S = 30.0
 #: Above so many ranks work is done once, cold.
@@ -273,39 +269,6 @@ def table(points: list[Point]) -> str:
     return "\n".join(lines)
 
 
-def against_raw_zmq() -> list[Figure]:
-    """Measure 1,000 ranks on sockets of their own and as many of raw pyzmq, in turns."""
-    processes, each = _FAN
-    name = f"f{processes}x{each}"
-    ours: list[float] = []
-    theirs: list[float] = []
-    with simulation(Layout.parse(name)) as cluster, fanout(cluster.files.directory, processes, each) as fan:
-        meter = Meter(cluster, name)
-        cluster.register()
-        for number in range(_FAN_ROUNDS + 1):
-            began = time.monotonic()
-            meter.request("execute_request", _execute("null"))
-            spent = 1e3 * (time.monotonic() - began)
-            raw = fan.round_trip()
-            if number:  # the first one is warming up
-                ours.append(spent)
-                theirs.append(raw)
-    mine, peer = statistics.median(ours), statistics.median(theirs)
-    return [
-        Figure(
-            group="1,000 ranks, two cores",
-            name="null round trip, wall",
-            unit="ms",
-            ours=mine,
-            peer_name="raw pyzmq",
-            peer=peer,
-            target="<= 2.5 x",
-            met=mine <= 2.5 * peer,
-            note=f"median of {_FAN_ROUNDS}, in turns; ours with a node for {each} ranks, keys, order, credit and folds",
-        )
-    ]
-
-
 def growth_curves(points: list[Point]) -> str:
     """Draw what work costs by the number of ranks, flat layouts and deep ones apart."""
     curves = []
@@ -321,7 +284,7 @@ def main() -> None:
     """Measure, print the table, write the files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--short", action="store_true", help="a smoke test: small layouts, everything once")
-    parser.add_argument("--against", action="store_true", help="1,000 ranks against raw pyzmq, in turns")
+    parser.add_argument("--against", action="store_true", help="1,000 ranks against raw pyzmq and ipyparallel")
     parser.add_argument("--only", nargs="+", metavar="LAYOUT", help="these layouts, as f8x125 or 1000x128")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the growth curves there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -334,7 +297,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if args.against:
         with bench.private_directories():
-            print(table_of(against_raw_zmq()))
+            print(table_of(list(against_peers.figures(short=args.short))))
         return
     with bench.private_directories():
         for name in names:

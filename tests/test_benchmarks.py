@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,14 @@ def test_a_short_run_of_simulated_ranks_measures_every_layout(tmp_path):
     joined = next(point["note"] for point in points if point["layout"] == "8x16" and point["work"] == "registration")
     assert joined.endswith("; 2 connections a node")
     assert "null round trip: ranks^" in drawn.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_short_run_against_the_peers_compares_what_is_installed():
+    """Raw pyzmq is there always, ipyparallel may be."""
+    command = [sys.executable, str(ROOT / "benchmarks" / "scale.py"), "--short", "--against"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert run.returncode == 0, run.stderr
+    assert "ms (raw pyzmq)" in run.stdout
+    assert ("ms (ipyparallel, flat view)" in run.stdout) == (find_spec("ipyparallel") is not None)
