@@ -35,7 +35,7 @@ def test_an_interrupt_is_raised_in_the_cell_in_flight_and_in_no_other(interrupts
 
 
 def test_a_signal_that_came_before_the_main_thread_fell_asleep_is_sent_again(interrupts, monkeypatch):
-    """P3: else the cell would sleep its time out. The first one is lost here, as one that a system call does not see."""
+    """P3: else the cell would sleep its time out. The first one is lost here, as one before a system call."""
     killed, sends = [], signal.pthread_kill
 
     def lose_the_first(thread, number):
