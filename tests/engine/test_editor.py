@@ -12,6 +12,7 @@ from dap_client import DapClient
 
 from pxshell.debug.relay import pythons_own
 from pxshell.protocol.tunnel import Chunk, Tunnel
+from pxshell.testing.waiting import wait_until
 
 PROGRAM = """
     import os, time
@@ -287,8 +288,16 @@ def test_no_trace_is_left_when_the_editor_has_gone(running, is_stopped):
     running.node.forget()
     editor.disconnect()
     running.node.wait_state("busy")
-    running.node.ask("px_pause_request", {"pause": "p1", "mode": "line"})
-    running.node.wait_state("paused", pause="p1")
+    numbers = itertools.count(1)
+
+    def asked():
+        pause = f"p{next(numbers)}"
+        why = running.node.ask("px_pause_request", {"pause": pause, "mode": "line"})["why"]
+        return None if "paused already" in why else pause
+
+    # The main thread may still be on its way out of the editor's stop.
+    pause = wait_until(asked, 30, "the editor's stop is over")
+    running.node.wait_state("paused", pause=pause)
     code = """
 import sys, threading
 frame, found = sys._getframe(), [sys.gettrace(), threading.gettrace()]
@@ -304,7 +313,7 @@ if sys.version_info >= (3, 12):
     found.append(None if type(tools.set_local_events) is type(len) else "replaced")
 [one for one in found if one is not None]
 """
-    assert running.node.run(code, place="frame:p1")[0].data()["data"]["text/plain"] == "[]"
+    assert running.node.run(code, place=f"frame:{pause}")[0].data()["data"]["text/plain"] == "[]"
 
 
 def test_a_second_editor_is_refused_and_told_who_holds_the_rank(running):
