@@ -232,7 +232,11 @@ class SyncPause:
         """Take all stops of a pause that are known; those of another pause are old news."""
         if pause != self.pause or self.phase not in {Phase.ARMING, Phase.STOPPING}:
             return None
-        self._stopped = {stop: ranks & self.ranks for ranks, stop in stops if ranks & self.ranks}
+        # Ranks at one place may come in several parts: the editor's rank beside those that are paused.
+        self._stopped = {}
+        for ranks, stop in stops:
+            if ranks & self.ranks:
+                self._stopped[stop] = self._stopped.get(stop, EMPTY) | ranks & self.ranks
         return self._checked_stop() if self.phase is Phase.STOPPING else None
 
     def looked(self, answers: Iterable[Probed]) -> Command | None:

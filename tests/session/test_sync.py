@@ -64,6 +64,15 @@ def test_all_at_one_place_and_value_is_the_end(machine):
     assert (machine.phase, machine.stop) == (Phase.DONE, stop)
 
 
+def test_ranks_at_one_place_that_are_told_apart_all_count(machine):
+    """The rank of an editor stands where the paused ones do, in a state of its own."""
+    machine.probed([Probed(ALL, 1, **PLACE)])
+    machine.armed([(ALL, "pending", "")])
+    stop = Stop("sim.py", 87, "main", 3)
+    assert machine.stopped("p1", [(ranks("0-1,3"), stop), (ranks("2"), stop)]) is None
+    assert (machine.phase, machine.stop) == (Phase.DONE, stop)
+
+
 def test_stops_may_be_known_before_all_ranks_are_armed(machine):
     machine.probed([Probed(ALL, 1, **PLACE)])
     machine.stopped("p1", [(ALL, Stop("sim.py", 87, "main", 3))])
