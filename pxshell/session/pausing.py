@@ -251,8 +251,12 @@ class Pausing:
                 self._desk.start.let_go()
                 return machine.armed(outcomes, is_late=is_late)
             case Cancel():
-                self._desk.control("px_resume_request", {"pause": command.pause}, command.ranks, limit)
-                return None if machine.phase is Phase.FAILED else machine.cancelled()
+                request = self._desk.control("px_resume_request", {"pause": command.pause}, command.ranks, limit)
+                if machine.phase is not Phase.FAILED:
+                    return machine.cancelled()
+                let_go = _union(who for who, one in request.replies() if one.get("outcome") == "resumed")
+                self._wait_states(lambda: not (self._paused_by(command.pause) & let_go), limit)
+                return None
             case None:
                 return None
 

@@ -80,6 +80,31 @@ def test_ranks_that_are_armed_but_do_not_arrive_are_let_go(running):
     assert len(running.client.asked_for("px_resume_request")) == 1
 
 
+def test_ranks_that_are_let_go_are_not_told_as_paused(running, monkeypatch):
+    """P3: the state of a rank that goes on comes beside its reply, and is waited for."""
+
+    def arm(asked):
+        yield Said("px_pause_reply", {"outcome": "pending"})
+        stop_at(running.client, "0-2", asked.content["pause"], asked.content["target"])
+
+    def go_on(_):
+        subscribe = running.client.subscribe
+
+        def late(callback):
+            end = subscribe(callback)
+            running.client.set_state("0-2", activity="busy", cell="run")
+            return end
+
+        monkeypatch.setattr(running.client, "subscribe", late)
+        return [Said("px_resume_reply", {"outcome": "resumed"})]
+
+    running.client.on("px_probe_request", replies("px_probe_reply", (None, {"status": "ok", "value": 1, **PLACE})))
+    running.client.on("px_pause_request", arm)
+    running.client.on("px_resume_request", go_on)
+    with pytest.raises(DeadlineError, match="missing: 3: it has not reached the step; the program runs on"):
+        running.session.pause(sync="step", deadline=0.1)
+
+
 def test_a_rank_that_ends_ends_the_pause(running):
     def probe(asked):
         running.client.set_state("3", activity="idle")
