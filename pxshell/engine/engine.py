@@ -61,6 +61,15 @@ def _quiet_forks() -> None:
     warnings.filterwarnings("ignore", r"This process \(pid=\d+\) is multi-threaded", DeprecationWarning)
 
 
+def _ignore_interrupts() -> None:
+    """Let Ctrl-C from elsewhere not end a rank that waits; before anybody hears that it does, and may send one.
+
+    While a cell runs there is another handler; one of the program's own stays.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda _number, _frame: None)
+
+
 class Engine:
     """The engine of this process; made in the main thread.
 
@@ -264,6 +273,8 @@ class Engine:
         self.pauser.install_signal()
         self.begin_user_code()
         ending = run_script(script, self._failed)
+        if self.stays:
+            _ignore_interrupts()
         self._stand_in.do(lambda: self._script_ended(ending))
         return ending
 
@@ -287,11 +298,9 @@ class Engine:
 
     def idle(self) -> None:
         """Run what comes, until this process is to end."""
+        _ignore_interrupts()
         event = ActivityEvent.READY if self.activity.state.activity is Activity.STARTING else ActivityEvent.END
         self.activity.change(event, cell="")
-        # Ctrl-C from elsewhere would end the loop; while a cell runs there is a handler for it.
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, lambda _number, _frame: None)
         while not self.work.is_over:
             try:
                 self._run_what_comes()

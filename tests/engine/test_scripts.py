@@ -322,6 +322,17 @@ def test_a_signal_from_elsewhere_does_not_end_an_idle_rank(rig):
     assert rig.node.run("1")[-1].data()["status"] == "ok"
 
 
+def test_a_signal_from_elsewhere_does_not_end_a_rank_whose_script_has_just_ended(rig):
+    """As above, from the moment at which it is told."""
+    engine = rig.start("--hold", "sim.py", files={"sim.py": "x = 1"})
+    rig.node.wait_state("starting")
+    rig.node.attend(stay=True)
+    rig.node.ask("px_start_request")
+    rig.node.reply_to("run")
+    engine.send_signal(signal.SIGINT)
+    assert rig.node.run("x")[0].data()["data"]["text/plain"] == "1"
+
+
 def test_a_pause_that_came_before_the_start_stops_the_first_line(rig):
     """Design 9: a front end arms its pause, then lets user code start."""
     rig.start("--hold", "sim.py", files={"sim.py": "x = 1\ny = 2\nx = 3\n"})
