@@ -7,10 +7,11 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import msgspec
 
 from pxshell.client.request import Request
 from pxshell.client.snapshot import Snapshot
@@ -251,11 +252,11 @@ class Client:
         if not references or shared is None:
             return message
         try:
-            return replace(message, buffers=tuple(shared.get(message.buffers, references, take=True)))
+            return msgspec.structs.replace(message, buffers=tuple(shared.get(message.buffers, references, take=True)))
         except (OSError, ValueError) as error:
             why = f"the value was left in shared memory and cannot be read: {error}"
             content = {"status": "error", "ename": type(error).__name__, "evalue": why, "traceback": [why]}
-            return replace(message, content=encode_content(content), buffers=())
+            return msgspec.structs.replace(message, content=encode_content(content), buffers=())
 
     def _trim(self) -> None:
         excess = len(self._requests) - _REMEMBERED

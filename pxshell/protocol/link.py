@@ -57,9 +57,7 @@ class Resumed(NamedTuple):
 
 
 def _size_of(frames: Sequence[Buffer]) -> int:
-    return _OVERHEAD_BYTES + sum(
-        len(frame) if isinstance(frame, bytes) else memoryview(frame).nbytes for frame in frames
-    )
+    return _OVERHEAD_BYTES + sum([len(frame) if type(frame) is bytes else memoryview(frame).nbytes for frame in frames])
 
 
 class Outbox:
@@ -85,6 +83,11 @@ class Outbox:
     def unacknowledged_bytes(self) -> int:
         """Bytes that were sent, or are to be sent again."""
         return self._sent_bytes + sum(item.size for item in self._replay)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something is to be sent, now or again."""
+        return bool(self._replay or self._urgent or self._waiting)
 
     @property
     def is_empty(self) -> bool:
@@ -143,14 +146,16 @@ class Outbox:
         """
         if number > self._last_number:
             raise LinkError(f"acknowledged {number}, but only {self._last_number} were sent")
-        released = []
+        released: list[Outgoing] = []
+        if number <= self._acknowledged:
+            return released
         for queue in (self._sent, self._replay):
             while queue and queue[0].number <= number:
                 item = queue.popleft()
                 if queue is self._sent:
                     self._sent_bytes -= item.size
                 released.append(item)
-        self._acknowledged = max(self._acknowledged, number)
+        self._acknowledged = number
         return released
 
     def resume(self, received: int) -> tuple[Resumed, list[Outgoing]]:

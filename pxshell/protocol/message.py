@@ -10,7 +10,6 @@ The content's field names are Jupyter's for every type that Jupyter has
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import msgspec
@@ -80,8 +79,7 @@ def decode_content(content: Buffer) -> dict[str, Any]:
         raise MessageError(f"content is no msgpack map: {error}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """A header with decoded ranks, the content's bytes, and buffers.
 
     `ranks` is the value of `header.ranks`; build messages with `make` and change them with `with_ranks`,
@@ -152,7 +150,8 @@ class Message:
 
     def with_header(self, **changes: Any) -> Self:
         """Return the same message with other header fields (not `ranks`: see `with_ranks`)."""
-        return replace(self, header=msgspec.structs.replace(self.header, **changes))
+        header = msgspec.structs.replace(self.header, **changes)
+        return type(self)(header, self.ranks, self.content, self.buffers)
 
     def to_frames(self) -> list[Buffer]:
         """Frames for any transport."""

@@ -105,8 +105,9 @@ class Settings:
     join_within: float = 10.0
     #: First and longest pause between two attempts to connect.
     backoff: tuple[float, float] = (0.05, 2.0)
-    #: Longest time that a received message may remain unacknowledged while the link is otherwise idle.
-    acknowledge_after: float = 0.2
+    #: Longest time that a received message may remain unacknowledged while the link is otherwise idle. Only memory
+    #: waits for it, within the window; and a relay of many does not send one to each in the middle of the next cell.
+    acknowledge_after: float = 1.0
     #: A record above this closes its connection.
     max_message_bytes: int = 8 << 30
 

@@ -152,9 +152,10 @@ class Link:
 
     def pump(self, end: LaneEnd) -> None:
         """Send what credit and wire allow."""
-        while self._write_some(end):
+        while end.outbox.is_waiting and self._write_some(end):
             pass
-        self._tell_drained(end)
+        if end.is_owing_drained:
+            self._tell_drained(end)
 
     def _write_some(self, end: LaneEnd) -> bool:
         """Fill the wire and send that; False when credit, wire or messages are used up."""
@@ -185,7 +186,8 @@ class Link:
             LinkError, MessageError: the peer broke the protocol.
         """
         end = self._ends[lane]
-        self._release(end.outbox.acknowledge(prefix.received))
+        if released := end.outbox.acknowledge(prefix.received):
+            self._release(released)
         if prefix.kind is Kind.DATA:
             self._receive_data(end, prefix, frames, fds)
         elif prefix.kind is Kind.PING:
@@ -201,7 +203,7 @@ class Link:
                 end.timer.cancel()
 
     def _receive_data(self, end: LaneEnd, prefix: Prefix, frames: Sequence[Buffer], fds: tuple[int, ...]) -> None:
-        receipt = end.inbox.receive(prefix.number, sum(len(frame) for frame in frames))
+        receipt = end.inbox.receive(prefix.number, sum(map(len, frames)))
         if receipt is Receipt.GAP:
             close_all(fds)
             raise LinkError(f"number {prefix.number} after {end.inbox.received} on lane {end.lane.name}")
@@ -211,7 +213,7 @@ class Link:
         message = self._joined(end, prefix, frames, fds)
         if message is not None:
             self._deliver(message, fds)
-        self._acknowledge(end)
+        self._acknowledge(end, at_once=bool(fds))
 
     @staticmethod
     def _joined(end: LaneEnd, prefix: Prefix, frames: Sequence[Buffer], fds: tuple[int, ...]) -> Message | None:
@@ -222,8 +224,9 @@ class Link:
             close_all(fds)
             raise
 
-    def _acknowledge(self, end: LaneEnd) -> None:
-        if end.inbox.is_due():
+    def _acknowledge(self, end: LaneEnd, *, at_once: bool) -> None:
+        """Tell the peer what has come: of descriptors at once, for it holds them until then; of others in time."""
+        if at_once or end.inbox.is_due():
             self.say(end.lane, Kind.ACK)
         elif end.timer is None and end.inbox.is_untold and end.wire is not None:
             end.timer = self._reactor.call_later(self._settings.acknowledge_after, self._acknowledge_late, end)
@@ -234,7 +237,7 @@ class Link:
             self.say(end.lane, Kind.ACK)
 
     def _tell_drained(self, end: LaneEnd) -> None:
-        if end.is_owing_drained and end.outbox.queued_bytes <= end.low_water:
+        if end.outbox.queued_bytes <= end.low_water:
             end.is_owing_drained = False
             self._drained(end.lane)
 

@@ -32,15 +32,14 @@ _FIRST_SCRATCH_BYTES = 4 << 10
 
 def encode_record(frames: Sequence[Buffer], fd_count: int = 0) -> list[memoryview]:
     """Return a record as buffers to be sent one after the other; frames are not copied."""
-    views = [memoryview(frame).cast("B") for frame in frames]
-    if len(views) > _MAX_FRAMES or fd_count > MAX_FDS:
-        raise LinkError(f"{len(views)} frames and {fd_count} descriptors are too many for one record")
-    head = _HEAD.pack(_MAGIC, _VERSION, fd_count, len(views))
-    lengths = [view.nbytes for view in views]
-    small = memoryview(head + struct.pack(f"<{len(views)}Q", *lengths))
+    if len(frames) > _MAX_FRAMES or fd_count > MAX_FDS:
+        raise LinkError(f"{len(frames)} frames and {fd_count} descriptors are too many for one record")
+    lengths = [len(frame) if type(frame) is bytes else memoryview(frame).nbytes for frame in frames]
+    head = _HEAD.pack(_MAGIC, _VERSION, fd_count, len(frames)) + struct.pack(f"<{len(frames)}Q", *lengths)
     if sum(lengths) <= _SCRATCH_BYTES:
-        return [memoryview(b"".join([small, *views]))]
-    return [small, *[view for view in views if view.nbytes]]
+        return [memoryview(b"".join([head, *frames]))]
+    views = [memoryview(frame).cast("B") for frame in frames]
+    return [memoryview(head), *[view for view in views if view.nbytes]]
 
 
 class RecordReader:

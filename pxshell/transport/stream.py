@@ -29,6 +29,8 @@ _FDS_SPACE = socket.CMSG_SPACE(MAX_FDS * array.array("i").itemsize)
 # A dead peer must not cost the user's program a SIGPIPE, whose handler may be the default one again.
 _SEND_FLAGS = getattr(socket, "MSG_NOSIGNAL", 0)
 _RECEIVE_FLAGS = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+# An integer: operations on an enum's members are calls of Python.
+_TRUNCATED = int(socket.MSG_CTRUNC)
 _SO_NOSIGPIPE = 0x1022
 
 
@@ -94,8 +96,12 @@ class StreamWire(Wire):
         try:
             while self._pending:
                 buffers, fds = self._next_batch()
-                ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
-                self._count_sent(self._socket.sendmsg(buffers, ancillary, _SEND_FLAGS))
+                if len(buffers) == 1 and not fds:
+                    count = self._socket.send(buffers[0], _SEND_FLAGS)
+                else:
+                    ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+                    count = self._socket.sendmsg(buffers, ancillary, _SEND_FLAGS)
+                self._count_sent(count)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
@@ -107,6 +113,9 @@ class StreamWire(Wire):
 
     def _next_batch(self) -> tuple[list[memoryview], tuple[int, ...]]:
         """Return buffers for one call: several records, but descriptors only with the first of them."""
+        if len(self._pending) == 1 and len(self._pending[0][0]) <= _MAX_VECTORS:
+            buffers, fds = self._pending[0]
+            return list(buffers), fds
         records = islice(self._pending, _MAX_VECTORS // 4)
         first, fds = next(records)
         batch = list(islice(first, _MAX_VECTORS))
@@ -118,8 +127,9 @@ class StreamWire(Wire):
 
     def _count_sent(self, count: int) -> None:
         # The descriptors of the first record went with its first byte.
-        buffers, _ = self._pending[0]
-        self._pending[0] = buffers, ()
+        buffers, fds = self._pending[0]
+        if fds:
+            self._pending[0] = buffers, ()
         while count:
             buffers = self._pending[0][0]
             if count < buffers[0].nbytes:
@@ -136,32 +146,34 @@ class StreamWire(Wire):
 
     def read_rest(self) -> None:
         """Deliver what has arrived already, without a word about an end that is found then."""
-        self._read_some(sys.maxsize, is_end_told=False)
+        self._read_some(sys.maxsize, is_rest=True)
 
-    def _read_some(self, most: int, *, is_end_told: bool = True) -> None:
+    def _read_some(self, most: int, *, is_rest: bool = False) -> None:
         total = 0
         try:
             while total < most and not self.is_closed:
-                count = self._receive()
+                space = self._reader.space()
+                count = self._receive(space)
                 if not count:
-                    self._ended("the connection was closed", is_end_told)
+                    self._ended("the connection was closed", is_told=not is_rest)
                     return
                 total += count
                 self._reader.advance(count)
                 self._deliver()
+                if count < len(space) and not is_rest:
+                    return  # that was all, or the loop calls again: asking costs as much as reading
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
-            self._ended(error.strerror or str(error), is_end_told)
+            self._ended(error.strerror or str(error), is_told=not is_rest)
         except LinkError as error:
-            self._ended(f"it broke the protocol: {error}", is_end_told)
+            self._ended(f"it broke the protocol: {error}", is_told=not is_rest)
 
-    def _receive(self) -> int:
-        space = self._reader.space()
+    def _receive(self, space: memoryview) -> int:
         count, ancillary, flags, _ = self._socket.recvmsg_into([space], _FDS_SPACE, _RECEIVE_FLAGS)
         if ancillary:
             self._take_fds(ancillary)
-        if flags & socket.MSG_CTRUNC or len(self._received_fds) > MAX_FDS:
+        if flags & _TRUNCATED or len(self._received_fds) > MAX_FDS:
             raise LinkError("too many descriptors")
         return count
 
@@ -178,12 +190,14 @@ class StreamWire(Wire):
     def _deliver(self) -> None:
         while not self.is_closed and (record := self._reader.next_record()) is not None:
             frames, count = record
-            if count > len(self._received_fds):
-                raise LinkError(f"{count} descriptors are announced, {len(self._received_fds)} came")
-            fds = tuple(self._received_fds.popleft() for _ in range(count))
-            self.user.frames_received(self, frames, fds)
+            self.user.frames_received(self, frames, self._fds_of_record(count) if count else ())
 
-    def _ended(self, why: str, is_told: bool) -> None:
+    def _fds_of_record(self, count: int) -> tuple[int, ...]:
+        if count > len(self._received_fds):
+            raise LinkError(f"{count} descriptors are announced, {len(self._received_fds)} came")
+        return tuple(self._received_fds.popleft() for _ in range(count))
+
+    def _ended(self, why: str, *, is_told: bool) -> None:
         if not self.is_closed:
             self.close()
             if is_told:

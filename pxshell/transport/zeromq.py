@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import zmq
@@ -28,20 +27,12 @@ LOOPBACK = "tcp://127.0.0.1:*"
 # A connection that ends in its handshake without a word has met a wrong key or a dying server; often: a wrong key.
 _MUTE_HANDSHAKES = 4
 
-# So many times as long may an acknowledgement wait for a message to go with. No descriptors travel here: what waits
-# for it is memory only, within the window, and a relay of many nodes does not send one to each in the middle of a cell.
-_PATIENCE = 5
-
 # Longer than any socket here outlives its connection.
 _NEVER_MS = 3_600_000
 
 
 def _key_of(lane: Lane) -> str:
     return lane.name.lower()
-
-
-def _patient(settings: Settings) -> Settings:
-    return replace(settings, acknowledge_after=_PATIENCE * settings.acknowledge_after)
 
 
 class ZmqServer(ServerCore):
@@ -73,7 +64,7 @@ class ZmqServer(ServerCore):
         hello: Hello | None = None,
         settings: Settings = Settings(),  # noqa: B008 - an immutable value
     ) -> None:
-        super().__init__(reactor, handler, hello=hello, roles=(), settings=_patient(settings))
+        super().__init__(reactor, handler, hello=hello, roles=(), settings=settings)
         self.public = public
         # The server's own: two io threads, all its sockets.
         self._context = make_context()
@@ -137,7 +128,7 @@ class ZmqConnector(ConnectorCore):
         settings: Settings = Settings(),  # noqa: B008 - an immutable value
     ) -> None:
         where = addresses[_key_of(Lane.CONTROL)][0]
-        super().__init__(reactor, handler, hello=hello, where=where, keep=keep, settings=_patient(settings))
+        super().__init__(reactor, handler, hello=hello, where=where, keep=keep, settings=settings)
         self._addresses = {lane: list(addresses[_key_of(lane)]) for lane in Lane}
         self._tried = dict.fromkeys(Lane, 0)
         self._mute_handshakes = 0
