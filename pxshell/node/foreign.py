@@ -12,7 +12,7 @@ import psutil
 from pxshell.errors import UsageError
 from pxshell.node.spying import SpyError, read_stack
 from pxshell.protocol.stacktree import Stack, StackTree
-from pxshell.ranks import RankSet
+from pxshell.ranks import EMPTY, RankSet
 from pxshell.rendezvous.discovery import Placement, discover
 
 __all__ = ["ranks_below", "ranks_of", "read_tree"]
@@ -98,4 +98,4 @@ def _read(pid: int, *, full: bool) -> list[Stack] | str:
 
 def _stacks(pid: int, *, full: bool) -> Iterator[Stack]:
     spied = read_stack(pid, full=full)
-    yield Stack(RankSet(), spied.frames, replace(spied.end, is_outside=False))
+    yield Stack(EMPTY, spied.frames, replace(spied.end, is_outside=False))

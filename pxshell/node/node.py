@@ -24,7 +24,7 @@ from pxshell.protocol.endings import status_text
 from pxshell.protocol.message import Message
 from pxshell.protocol.pending import PendingReplies
 from pxshell.protocol.types import RUN
-from pxshell.ranks import RankSet
+from pxshell.ranks import EMPTY, RankSet
 from pxshell.rendezvous.descriptors import raise_limit
 from pxshell.rendezvous.limits import SizeLimits
 from pxshell.transport.base import Connector, Server
@@ -216,7 +216,7 @@ class Node:
             self.up.add(with_digest(self.message("px_missing", content, owed.ranks, **fields)))
         self.up.settle()
 
-    def notice(self, text: str, level: str, ranks: RankSet = RankSet()) -> None:  # noqa: B008 - an immutable value
+    def notice(self, text: str, level: str, ranks: RankSet = EMPTY) -> None:
         """Say one line to people; `ranks` are those that it is about."""
         self.send_up(self.message("px_notice", {"text": text, "level": level}, ranks))
 

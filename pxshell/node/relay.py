@@ -57,7 +57,7 @@ class Relay:
         self.is_stopping = False
         self._serial = itertools.count(1)
 
-    def message(self, kind: str, content: dict[str, Any], ranks: RankSet = RankSet(), **fields: Any) -> Message:  # noqa: B008 - an immutable value
+    def message(self, kind: str, content: dict[str, Any], ranks: RankSet = EMPTY, **fields: Any) -> Message:
         """Build a message of the relay's own."""
         return Message.make(kind, f"y{os.getpid()}-{next(self._serial)}", content, ranks=ranks, **fields)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pxshell.ranks import RankSet
+from pxshell.ranks import EMPTY, RankSet
 
 __all__ = ["Account"]
 
@@ -17,7 +17,7 @@ class Account:
     """
 
     targets: RankSet
-    answered: RankSet = RankSet()  # noqa: RUF009 - an immutable value
+    answered: RankSet = EMPTY
     #: Ranks that will not answer, each set with one line that says why; one set for each reason.
     missing: tuple[tuple[RankSet, str], ...] = ()
 
@@ -29,7 +29,7 @@ class Account:
     @property
     def lost(self) -> RankSet:
         """All missing ranks."""
-        ranks = RankSet()
+        ranks = EMPTY
         for part, _ in self.missing:
             ranks |= part
         return ranks
@@ -50,5 +50,5 @@ class Account:
         if not gone:
             return self
         reasons = {reason: part for part, reason in self.missing}
-        reasons[why] = reasons.get(why, RankSet()) | gone
+        reasons[why] = reasons.get(why, EMPTY) | gone
         return Account(self.targets, self.answered, tuple((part, reason) for reason, part in reasons.items()))

@@ -14,7 +14,7 @@ from itertools import chain
 
 from pxshell.protocol.items import Item, Key, lines_of, messages_of, parts_of, stream_of
 from pxshell.protocol.message import Message
-from pxshell.ranks import RankSet
+from pxshell.ranks import EMPTY, RankSet
 
 __all__ = ["canonical"]
 
@@ -106,7 +106,7 @@ def _histories(messages: list[Message]) -> Iterator[tuple[list[int], RankSet, li
                 stretch_of.append(serial)
             at[start:stop] = map(child.__getitem__, segment)
     if nobody:
-        yield [], RankSet(), nobody
+        yield [], EMPTY, nobody
     members: dict[int, list[int]] = defaultdict(list)
     for rank, node in enumerate(at):
         members[node].append(rank)

@@ -15,7 +15,7 @@ from typing import Any, Self
 import msgspec
 
 from pxshell.protocol.types import Lane, lane_of
-from pxshell.ranks import RankSet
+from pxshell.ranks import EMPTY, RankSet
 
 __all__ = ["Buffer", "Header", "Message", "MessageError", "decode_content", "encode_content"]
 
@@ -98,7 +98,7 @@ class Message(msgspec.Struct, frozen=True):
         id: str,  # noqa: A002 - Jupyter's name of the field
         content: Mapping[str, Any] | bytes = b"",
         *,
-        ranks: RankSet = RankSet(),  # noqa: B008 - an immutable value
+        ranks: RankSet = EMPTY,
         parent: str = "",
         origin: str = "",
         epoch: int = 0,
@@ -168,7 +168,7 @@ class Message(msgspec.Struct, frozen=True):
             raise MessageError(f"a message has at least 2 frames, received {len(frames)}")
         try:
             header = _header_decoder.decode(frames[0])
-            ranks = RankSet.from_wire(header.ranks) if header.ranks else RankSet()
+            ranks = RankSet.from_wire(header.ranks) if header.ranks else EMPTY
         except _UNREADABLE as error:
             raise MessageError(f"no header: {error}") from error
         return cls(header, ranks, bytes(frames[1]), tuple(frames[2:]))

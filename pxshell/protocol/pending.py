@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pxshell.protocol.message import Message
 from pxshell.protocol.types import Lane
-from pxshell.ranks import RankSet
+from pxshell.ranks import EMPTY, RankSet
 
 __all__ = ["Owed", "PendingReplies", "is_reply"]
 
@@ -33,33 +33,35 @@ class PendingReplies:
         self._origins: dict[str, str] = {}
         #: Those of the work lane, which the main threads of ranks carry out one after the other.
         self._work: set[str] = set()
-        self.alive = RankSet()
+        self.alive = EMPTY
 
     def begin(self, request: Message, ranks: RankSet) -> None:
         """A message goes down to these ranks; only a request is answered."""
         if not request.type.endswith("_request"):
             return
         if owing := ranks & self.alive:
-            self._owing[request.id] = self._owing.get(request.id, RankSet()) | owing
+            self._owing[request.id] = self._owing.get(request.id, EMPTY) | owing
             self._origins[request.id] = request.header.origin
             if request.lane is Lane.WORK:
                 self._work.add(request.id)
 
     def answered(self, message: Message) -> bool:
         """A message has come up; replies settle what they answer. Return whether it was the last for its request."""
-        if not is_reply(message) or message.parent not in self._owing:
+        request = message.header.parent
+        if request not in self._owing or not is_reply(message):
             return False
-        self._settle(message.parent, message.ranks)
-        return message.parent not in self._owing
+        return self._settle(request, message.ranks)
 
-    def _settle(self, request: str, ranks: RankSet) -> None:
-        owing = self._owing.get(request, RankSet()) - ranks
+    def _settle(self, request: str, ranks: RankSet) -> bool:
+        """Return whether nobody owes a reply any more."""
+        owing = self._owing.get(request, EMPTY) - ranks
         if owing:
             self._owing[request] = owing
-        else:
-            self._owing.pop(request, None)
-            self._origins.pop(request, None)
-            self._work.discard(request)
+            return False
+        self._owing.pop(request, None)
+        self._origins.pop(request, None)
+        self._work.discard(request)
+        return True
 
     def gone(self, ranks: RankSet) -> list[Owed]:
         """These ranks will say nothing any more; return what they still owed."""
@@ -75,7 +77,7 @@ class PendingReplies:
 
     def owing(self, request: str) -> RankSet:
         """Return the ranks that still owe a reply to a request in flight."""
-        return self._owing.get(request, RankSet())
+        return self._owing.get(request, EMPTY)
 
     def in_flight(self, rank: int) -> str:
         """Return the request that the main thread of a rank works on, if it works on one of ours; "" for none."""

@@ -199,7 +199,7 @@ class StateTable:
         if not ranks:
             return self
         groups = {old: rest for old, held in self._groups.items() if (rest := held - ranks)}
-        groups[state] = groups.get(state, RankSet()) | ranks
+        groups[state] = groups.get(state, EMPTY) | ranks
         return StateTable(groups)
 
     def of(self, rank: int) -> RankState | None:

@@ -13,7 +13,7 @@ from pxshell.protocol.digest import with_digest
 from pxshell.protocol.message import Message
 from pxshell.protocol.pending import PendingReplies
 from pxshell.protocol.state import Activity, Liveness, RankState, StateTable
-from pxshell.ranks import RankSet
+from pxshell.ranks import EMPTY, RankSet
 from pxshell.transport.base import Peer
 from pxshell.transport.upward import Upward
 
@@ -49,15 +49,15 @@ class Branches:
         self.nodes: dict[Peer, RankSet] = {}
         self.states = StateTable()
         #: All ranks of all nodes.
-        self._reach = RankSet()
+        self._reach = EMPTY
 
     def join(self, node: Peer) -> None:
         """A node has come; what it has, it says itself."""
-        self.nodes.setdefault(node, RankSet())
+        self.nodes.setdefault(node, EMPTY)
 
     def announce(self, node: Peer, ranks: RankSet) -> None:
         """A node has these ranks, new processes all."""
-        self.nodes[node] = self.nodes.get(node, RankSet()) | ranks
+        self.nodes[node] = self.nodes.get(node, EMPTY) | ranks
         self._reach |= ranks
         self._pending.alive |= ranks
         self.states = self.states.updated(ranks, RankState())
@@ -73,7 +73,7 @@ class Branches:
 
     def leave(self, node: Peer) -> RankSet:
         """A node has gone; return the ranks that it had."""
-        ranks = self.nodes.pop(node, RankSet())
+        ranks = self.nodes.pop(node, EMPTY)
         self._reach -= ranks
         return ranks
 
@@ -96,7 +96,7 @@ class Branches:
     def show_silence(self, node: Peer, silent: bool) -> None:
         """A node gives no sign of life, or is back: its ranks with it."""
         liveness = Liveness.UNRESPONSIVE if silent else Liveness.OK
-        for part, state in list(self.states.among(self.nodes.get(node, RankSet()))):
+        for part, state in list(self.states.among(self.nodes.get(node, EMPTY))):
             if state.is_alive and state.liveness is not liveness:
                 changed = replace(state, liveness=liveness, why="its node does not answer" if silent else "")
                 self.states = self.states.updated(part, changed)
