@@ -1,11 +1,13 @@
 """Real engines at a fake node."""
 
+import sys
 import tempfile
 import textwrap
 from pathlib import Path
 
 import pytest
 from engine.fake_node import EngineProcess, FakeNode
+from engine.pause_harness import Rank
 
 
 class Rig:
@@ -57,3 +59,15 @@ def node(rig):
     rig.start()
     rig.node.wait_state("idle")
     return rig.node
+
+
+@pytest.fixture
+def rank():
+    """Give a pauser whose main thread is this one, as if nothing traced the tests."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    rank = Rank()
+    rank.pauser.install_signal()
+    yield rank
+    rank.close()
+    sys.settrace(tracer)

@@ -6,25 +6,13 @@ import asyncio
 import sys
 import threading
 
-import pytest
-from engine.pause_harness import REACHED, Rank, no_user_code
+from engine.pause_harness import REACHED, no_user_code
 
 from pxshell.engine.pause_states import Cancelled, Held, Idle, Paused, Running, Stale
 from pxshell.engine.step_rules import StepKind
 from pxshell.testing.waiting import wait_until
 
 STEP, NEXT, FINISH, UNTIL = StepKind.STEP, StepKind.NEXT, StepKind.FINISH, StepKind.UNTIL
-
-
-@pytest.fixture
-def rank():
-    tracer = sys.gettrace()
-    sys.settrace(None)
-    rank = Rank()
-    rank.pauser.install_signal()
-    yield rank
-    rank.close()
-    sys.settrace(tracer)
 
 
 @no_user_code
