@@ -22,9 +22,9 @@ from pxshell.controller.files import ControllerFile, LaunchFacts
 from pxshell.node import spying
 from pxshell.node.__main__ import main as run_node
 from pxshell.protocol.message import Message
-from pxshell.protocol.types import Lane, Role
+from pxshell.protocol.types import Role
 from pxshell.ranks import RankSet
-from pxshell.transport.base import Connector, Peer, Settings, make_hello
+from pxshell.transport.base import Connector, Handler, Peer, Settings, make_hello
 from pxshell.transport.unix import UnixConnector
 from pxshell.transport.zeromq import ZmqConnector, ZmqServer
 
@@ -32,7 +32,7 @@ from pxshell.transport.zeromq import ZmqConnector, ZmqServer
 _KEEP_FOR = 2.0
 
 
-class _Simulated:
+class _Simulated(Handler):
     """One end of a link, on which ranks answer."""
 
     link: Connector
@@ -54,18 +54,6 @@ class _Simulated:
         asked = self.ranks if self.ranks <= message.ranks else self.ranks & message.ranks
         for answer in answers(message, asked, self.size):
             self.link.send(answer)
-
-    def hello_received(self, hello: Any, proof: Any) -> str | None:
-        return None
-
-    def peer_silent(self, peer: Peer, silent: bool) -> None:
-        pass
-
-    def peer_left(self, peer: Peer, why: str) -> None:
-        pass
-
-    def lane_drained(self, peer: Peer, lane: Lane) -> None:
-        pass
 
     def link_failed(self, error: Exception) -> None:
         raise error

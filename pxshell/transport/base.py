@@ -125,7 +125,10 @@ class Settings:
 
 
 class Handler(Protocol):
-    """What a server or connector tells its owner; a connector's only peer is the server."""
+    """What a server or connector tells its owner; a connector's only peer is the server.
+
+    Who inherits from this takes no notice of what it does not define, and refuses nobody.
+    """
 
     def hello_received(self, hello: Hello, proof: Proof) -> str | None:
         """Server only: return a reason, in one line, to refuse a new peer; version and role were checked before."""

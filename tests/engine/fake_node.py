@@ -16,14 +16,14 @@ from pxshell.protocol.marks import Scope
 from pxshell.protocol.message import Message
 from pxshell.protocol.types import RUN, Role
 from pxshell.ranks import RankSet
-from pxshell.transport.base import make_hello
+from pxshell.transport.base import Handler, make_hello
 from pxshell.transport.loop import SelectLoop
 from pxshell.transport.unix import UnixServer
 
 LIMIT_S = 30.0
 
 
-class FakeNode:
+class FakeNode(Handler):
     """What an engine sees of a node; `said` is all that engines said, with the text of the pipes in its place.
 
     Args:
@@ -204,12 +204,6 @@ class FakeNode:
             self._peers.remove(peer)
             self.left.append(why)
             self._changed.notify_all()
-
-    def peer_silent(self, peer, silent):
-        pass
-
-    def lane_drained(self, peer, lane):
-        pass
 
     def link_failed(self, error):
         raise AssertionError(error)

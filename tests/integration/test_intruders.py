@@ -108,21 +108,9 @@ def test_another_version_is_refused_by_name(cluster):
         loop = asyncio.get_running_loop()
         failed = loop.create_future()
 
-        class Listener:
+        class Listener(base.Handler):
             def peer_joined(self, peer):
                 failed.set_result(None)
-
-            def peer_left(self, peer, why):
-                pass
-
-            def peer_silent(self, peer, silent):
-                pass
-
-            def message_received(self, peer, message, fds=()):
-                pass
-
-            def lane_drained(self, peer, lane):
-                pass
 
             def link_failed(self, error):
                 failed.set_result(error)

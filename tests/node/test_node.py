@@ -21,7 +21,7 @@ from pxshell.protocol.pace import BURST_BYTES
 from pxshell.protocol.state import Activity, RankState
 from pxshell.protocol.types import Role
 from pxshell.ranks import RankSet
-from pxshell.transport.base import Peer, make_hello
+from pxshell.transport.base import Handler, Peer, make_hello
 from pxshell.transport.unix import UnixConnector, UnixServer
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -52,7 +52,7 @@ class Above:
                 await self.changed.wait()
 
 
-class SimulatedEngine:
+class SimulatedEngine(Handler):
     """An engine's end of the link; replies to every cell."""
 
     def __init__(self, path: Path, rank: int, **facts: Any) -> None:
@@ -66,9 +66,6 @@ class SimulatedEngine:
         self.rank = rank
         self.link = UnixConnector(asyncio.get_running_loop(), self, hello, path)
 
-    def peer_joined(self, peer: Peer) -> None:
-        pass
-
     def message_received(self, peer: Peer, message: Message, fds: tuple[int, ...] = ()) -> None:
         self.received.append(message)
         if message.type == "px_output":
@@ -80,17 +77,8 @@ class SimulatedEngine:
     def say(self, kind: str, content: dict[str, Any], **fields: Any) -> None:
         self.link.send(Message.make(kind, f"e{self.rank}", content, ranks=RankSet([self.rank]), **fields))
 
-    def peer_silent(self, peer: Peer, silent: bool) -> None:
-        pass
-
     def peer_left(self, peer: Peer, why: str) -> None:
         self.left.set()
-
-    def lane_drained(self, peer: Peer, lane: Any) -> None:
-        pass
-
-    def hello_received(self, hello: Any, proof: Any) -> str | None:
-        return None
 
     def link_failed(self, error: Exception) -> None:
         self.error = error

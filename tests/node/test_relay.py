@@ -21,14 +21,14 @@ from pxshell.protocol.digest import with_digest
 from pxshell.protocol.message import Message
 from pxshell.protocol.pending import is_reply
 from pxshell.protocol.state import Activity, RankState
-from pxshell.protocol.types import Lane, Role
+from pxshell.protocol.types import Role
 from pxshell.ranks import RankSet
-from pxshell.transport.base import Peer, Settings, make_hello
+from pxshell.transport.base import Handler, Peer, Settings, make_hello
 from pxshell.transport.keys import make_keys
 from pxshell.transport.zeromq import ZmqConnector, ZmqServer
 
 
-class End:
+class End(Handler):
     """The lower end of a link: keeps what comes, and tells when it does."""
 
     link: ZmqConnector
@@ -46,24 +46,9 @@ class End:
     def of(self, kind: str) -> list[Message]:
         return [message for message in self.messages if message.type == kind]
 
-    def peer_joined(self, peer: Peer) -> None:
-        pass
-
     def message_received(self, peer: Peer, message: Message, fds: tuple[int, ...] = ()) -> None:
         self.messages.append(message)
         self.changed.set()
-
-    def hello_received(self, hello: Any, proof: Any) -> str | None:
-        return None
-
-    def peer_silent(self, peer: Peer, silent: bool) -> None:
-        pass
-
-    def peer_left(self, peer: Peer, why: str) -> None:
-        pass
-
-    def lane_drained(self, peer: Peer, lane: Lane) -> None:
-        pass
 
     def link_failed(self, error: Exception) -> None:
         raise error

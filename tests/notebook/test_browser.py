@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from browsers import chromium_page
 
 from pxshell.cluster import list_clusters
 from pxshell.testing.waiting import wait_until
@@ -22,16 +22,6 @@ from pxshell.testing.waiting import wait_until
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(118)]
 
 LIMIT_S = 60.0
-#: Chromium as root and without anything that calls home.
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SCREENSHOT = Path(__file__).parents[2] / "build" / "notebook.png"
 #: What is typed, one cell each, and what stands below it then.
 CELLS = [
@@ -97,14 +87,8 @@ def end(server):
 @pytest.fixture
 def page():
     """Give a page of a headless Chromium."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1000, "height": 760})
-        page.set_default_timeout(1000 * LIMIT_S)
+    with chromium_page(1000, 760, LIMIT_S) as page:
         yield page
-        browser.close()
 
 
 def wait_idle(page):

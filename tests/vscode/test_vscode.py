@@ -11,6 +11,7 @@ from pathlib import Path
 
 import attack
 import pytest
+from browsers import chromium_page
 from pty_terminal import Pty
 from vscode import workbench
 
@@ -63,16 +64,11 @@ def desk(tmp_path):
 @pytest.fixture
 def window(desk, tmp_path):
     """VS Code, with the folder of the simulation open."""
-    from playwright.sync_api import sync_playwright
-
-    with workbench.serving(tmp_path / "served") as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(workbench.CHROMIUM))
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
+    with workbench.serving(tmp_path / "served") as address, chromium_page(1280, 800, workbench.STEP_S) as page:
         try:
             yield workbench.Workbench(page, address, desk.folder)
         finally:
             page.screenshot(path=str(tmp_path / "last.png"))
-            browser.close()
 
 
 def draw(window, name):

@@ -16,15 +16,6 @@ from pxshell.testing.waiting import wait_until
 EXTENSION = Path(__file__).parent / "extension"
 #: Seconds for a step of the window, on a busy machine.
 STEP_S = 60
-CHROMIUM = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 _SETTINGS = {
     "workbench.startupEditor": "none",
     "workbench.colorTheme": "Default Light Modern",
@@ -84,7 +75,6 @@ class Workbench:
     """The window."""
 
     def __init__(self, page, address: str, folder: Path) -> None:
-        page.set_default_timeout(STEP_S * 1000)
         self.page = page
         page.goto(f"{address}/?folder={folder}", wait_until="domcontentloaded")
         page.wait_for_selector(".monaco-workbench .explorer-folders-view .monaco-list-row")
