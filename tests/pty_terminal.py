@@ -20,6 +20,7 @@ class Pty:
         self.screen = pyte.Screen(columns, rows)
         self.screen.write_process_input = lambda text: self.process.closed or self.type(text)
         self._stream = pyte.ByteStream(self.screen)
+        self._written = bytearray()
         self._lock = threading.Lock()
         self._reader = threading.Thread(target=self._read, name="pty reader")
         self._reader.start()
@@ -30,6 +31,7 @@ class Pty:
             try:
                 data = os.read(self.process.fd, 65536)
                 with self._lock:
+                    self._written += data
                     self._stream.feed(data)
             except OSError:
                 return
@@ -41,6 +43,12 @@ class Pty:
     def wait_for(self, text, deadline_s=30):
         wait_until(
             lambda: text in "\n".join(self.lines()), deadline_s, lambda: f"{text!r} in\n" + "\n".join(self.lines())
+        )
+
+    def wait_for_passing(self, text, deadline_s=30):
+        """Wait until a text in one style has been written, though it may have left the screen since."""
+        wait_until(
+            lambda: text.encode() in self._written, deadline_s, lambda: f"{text!r} above\n" + "\n".join(self.lines())
         )
 
     def type(self, text):

@@ -69,4 +69,4 @@ def test_typing_holds_while_four_ranks_flood(pty):
         terminal.type("x")
         wait_until(lambda count=count: any(f"> {'x' * count}" in line for line in terminal.lines()), 30, "the echo")
     terminal.type("\r")
-    terminal.wait_for(f"[0-3]  {'X' * 30}")
+    terminal.wait_for_passing("X" * 30)
