@@ -7,6 +7,7 @@ The kernel is ipykernel's base class: its IPython subclass imports debugpy, whic
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
@@ -280,6 +281,8 @@ def make_shell(module: ModuleType, speak: Speak, ask: Ask) -> RankShell:
         speak: Says what the shell says.
         ask: Answers `input()` and `getpass()`.
     """
+    # Of a cell that raises SystemExit, which is told as any other failure: on a rank, none of these ends anything.
+    warnings.filterwarnings("ignore", "To exit: use 'exit'", UserWarning, r"IPython\.core\.interactiveshell")
     config = Config()
     config.HistoryManager.enabled = False  # one SQLite file for all ranks would clash
     config.Completer.use_jedi = False

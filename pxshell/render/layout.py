@@ -169,9 +169,16 @@ def _where(failure: Failure) -> list[str]:
     frames = [line for line in failure.traceback if _FRAME.match(line)]
     if len(frames) > 1 or not failure.place:
         start = failure.traceback.index(frames[0]) if frames else 0
-        end = -1 if failure.traceback and failure.traceback[-1].startswith(failure.ename) else None
-        return [line.rstrip() for line in failure.traceback[start:end] if line.strip()]
+        lines = [line.rstrip() for line in failure.traceback[start:]]
+        return [line for line in lines if line and not _is_said(line, failure)]
     return [f"{failure.place}:  {failure.source.strip()}" if failure.source else failure.place]
+
+
+def _is_said(line: str, failure: Failure) -> bool:
+    """Tell whether a line of a traceback is the exception itself, which is shown above it."""
+    first, *more = (one.rstrip() for one in f"{failure.ename}: {failure.evalue}".removesuffix(": ").split("\n"))
+    # A traceback may name the module of the class as well.
+    return line == first or line.endswith(f".{first}") or line in more
 
 
 def _as_redrawn(line: str) -> str:

@@ -195,6 +195,15 @@ def test_interrupt_ends_an_awaiting_cell(node):
     assert "not this" not in node.log
 
 
+def test_system_exit_is_a_failure_without_advice_for_a_shell(node):
+    """It ends no rank, and IPython's word on how to leave a shell is wrong here."""
+    request = node.cell("raise SystemExit(3)")
+    said = node.until_reply(request)
+    assert (one(said, "error")["ename"], one(said, "error")["evalue"]) == ("SystemExit", "3")
+    assert "stream" not in types(said)
+    assert one(node.run("1 + 1"), "execute_result")["data"]["text/plain"] == "2"
+
+
 def test_cells_queue_behind_a_running_cell(node):
     """All ranks run cells in one order."""
     first, second = node.cell("import time; time.sleep(0.05); print('first')"), node.cell("print('second')")

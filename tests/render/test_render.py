@@ -116,6 +116,20 @@ def test_a_failure_through_several_frames_shows_the_users_frames():
     ]
 
 
+@pytest.mark.parametrize(
+    ("evalue", "traceback", "more"),
+    [
+        ("3", ("SystemExit: 3", ""), []),
+        ("one\ntwo", ("mine.SystemExit: one", "two", ""), ["two"]),
+        ("3", ("SystemExit: 3", "a note", ""), ["a note"]),
+    ],
+)
+def test_a_failure_without_frames_is_said_once(evalue, traceback, more):
+    """`sys.exit(3)`, or a value that cannot be written: the traceback is no more than the exception."""
+    shown = plain(Failure(ranks("0"), "SystemExit", evalue, traceback))
+    assert [line.strip() for line in shown.splitlines()[1:]] == more
+
+
 def test_a_message_of_several_lines_is_shown_whole():
     shown = plain(Failure(ranks("0"), "ValueError", "one\ntwo", place="cell 1, line 1"))
     assert shown.splitlines()[1:] == ["         two", "         cell 1, line 1"]
