@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from pxshell.protocol.message import Message
 from pxshell.session.answers import clean
 from pxshell.session.desk import Desk
+from pxshell.session.questions import Questions
 
 __all__ = ["Asks"]
 
@@ -21,18 +20,20 @@ class Asks:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._waiting: deque[Message] = deque(maxlen=_LIMIT)
+        self._waiting = Questions()
 
     def add(self, message: Message) -> None:
         """Keep a question until the next prompt, and say so."""
-        self._waiting.append(message)
+        if len(self._waiting) >= _LIMIT:
+            self._waiting.drop_oldest()
+        self._waiting.add(message)
         question = clean(str(message.data().get("prompt", ""))).strip()
         self._desk.say(f"{message.ranks} asks: {question}  (answer it before the next prompt)", ranks=message.ranks)
 
     def answer_all(self) -> None:
-        """Ask the user every question that waits."""
-        while self._waiting:
-            self.answer(self._waiting.popleft())
+        """Ask the user every question that waits, by rank."""
+        while (message := self._waiting.take()) is not None:
+            self.answer(message)
 
     def answer(self, message: Message) -> None:
         """Ask the user, and send the answer to the rank.

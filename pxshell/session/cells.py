@@ -214,6 +214,7 @@ class Cells:
         pending = flight.request.account.pending
         limit = self._desk.config.interrupt_deadline
         try:
+            flight.forget_questions()
             self._desk.client.request("interrupt_request", {"cell": flight.request.id}, pending)
             if self._wait_until(flight, time.monotonic() + limit):
                 return True

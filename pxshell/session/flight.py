@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 from pxshell.protocol.canonical import canonical
@@ -15,10 +16,13 @@ from pxshell.session.answers import answers_of, event_of
 from pxshell.session.asks import Asks
 from pxshell.session.desk import Desk
 from pxshell.session.ports import RequestPort
+from pxshell.session.questions import Questions
 
 __all__ = ["Flight"]
 
 _ANSWERS = frozenset({"execute_result", "error"})
+#: Ranks that ask within so many seconds ask together, and are answered by rank.
+_GATHER_S = 0.2
 
 
 class Flight:
@@ -50,6 +54,7 @@ class Flight:
         self._live = live
         self._each = each
         self._on_done = on_done
+        self._questions = Questions()
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._is_foreground = True
@@ -74,17 +79,40 @@ class Flight:
     # In the foreground: the face's thread.
 
     def take(self, timeout: float) -> None:
-        """Wait for a message at most `timeout` seconds, and show all that has come."""
+        """Wait for a message at most `timeout` seconds, show all that has come, and ask what ranks ask."""
+        if self._take_all(timeout):
+            self._answer_questions()
+
+    def _take_all(self, timeout: float) -> bool:
+        """Take all that has come; False when nothing has within `timeout` seconds."""
         try:
             self._take_ahead(self._inbox.get(timeout=timeout) if timeout > 0 else self._inbox.get_nowait())
         except queue.Empty:
-            return
+            return False
         while (message := self._next()) is not None:
             self._take_ahead(message)
+        return True
+
+    def _answer_questions(self) -> None:
+        until = time.monotonic() + _GATHER_S
+        while self._questions and self._may_ask_too() and (left := until - time.monotonic()) > 0:
+            self._take_all(left)
+        while (message := self._questions.take()) is not None:
+            self._asks.answer(message)
+            self._take_all(0)
+
+    def _may_ask_too(self) -> bool:
+        assert self.request is not None
+        return bool(self.request.account.pending - self._questions.ranks)
+
+    def forget_questions(self) -> None:
+        """Ask nothing of what ranks have asked until now: an interrupt has ended their waiting."""
+        self._take_all(0)
+        self._questions.clear()
 
     def _take_ahead(self, message: Message) -> None:
         if message.type == "input_request":
-            self._asks.answer(message)
+            self._questions.add(message)
         elif self._live:
             self._show(message)
         else:
@@ -111,6 +139,8 @@ class Flight:
         with self._lock:
             # The io thread waits for this lock with its next message, so the order stays.
             self._show_all(canonical(self._unshown))
+            while (question := self._questions.take()) is not None:
+                self._asks.add(question)
             while (message := self._next()) is not None:
                 self._show_behind(message)
             self._is_foreground = False

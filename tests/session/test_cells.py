@@ -158,6 +158,35 @@ def test_input_is_asked_here_and_the_prompt_names_the_rank(make_stage):
     assert stage.client.told == [("input_reply", {"value": "Ada"}, RankSet.of(2))]
 
 
+def test_ranks_that_ask_together_are_answered_by_rank(make_stage):
+    """Whatever the order in which their questions come."""
+    stage = make_stage("a", "b", "c", "d")
+    stage.on_cell("input()", *[Said("input_request", {"prompt": "who? "}, rank) for rank in ("3", "0", "2", "1")])
+    stage.session.run_cell("input()")
+    assert stage.display.questions == ["[0] who? ", "[1] who? ", "[2] who? ", "[3] who? "]
+    assert [str(ranks) for _, _, ranks in stage.client.told] == ["0", "1", "2", "3"]
+
+
+def test_an_interrupt_forgets_what_ranks_have_asked(stage, monkeypatch):
+    """Their `input()` has been interrupted: an answer would reach nobody."""
+    code = open_cell(stage)
+    error = {"status": "error", "ename": "KeyboardInterrupt", "evalue": "", "traceback": []}
+
+    def stop(prompt, *, password=False):
+        stage.display.questions.append(prompt)
+        raise KeyboardInterrupt
+
+    def end_it(asked):
+        answer_now(stage, "0-3", **error)
+        return [Said("interrupt_reply", {"outcome": "interrupted"})]
+
+    monkeypatch.setattr(stage.display, "ask", stop)
+    stage.client.on("execute_request", lambda asked: [Said("input_request", {"prompt": ""}, r) for r in "3210"])
+    stage.client.on("interrupt_request", end_it)
+    assert stage.session.run_cell(code).status == "error"
+    assert stage.display.questions == ["[0] "]
+
+
 def test_with_nobody_to_ask_input_ends_as_at_the_end_of_a_file(stage):
     stage.on_cell("input()", Said("input_request", {"prompt": ""}, "2"))
     stage.session.run_cell("input()")
@@ -171,6 +200,14 @@ def test_a_script_that_asks_is_answered_before_the_next_prompt(make_stage):
     assert stage.client.told == []
     stage.session.answer_asks()
     assert stage.client.told == [("input_reply", {"value": "yes"}, RankSet.of(0))]
+
+
+def test_scripts_that_ask_are_answered_by_rank(make_stage):
+    stage = make_stage("a", "b")
+    for rank in ("2", "0"):
+        stage.client.say(Said("input_request", {"prompt": "go on? "}, rank))
+    stage.session.answer_asks()
+    assert [str(ranks) for _, _, ranks in stage.client.told] == ["0", "2"]
 
 
 def open_cell(stage, code="long()"):
