@@ -12,6 +12,7 @@ from typing import Any
 
 from pxshell.controller.files import ControllerFile, LaunchFacts
 from pxshell.controller.history import History
+from pxshell.controller.stops import KeptStops
 from pxshell.controller.tunnels import Tunnels
 from pxshell.errors import PxshellError
 from pxshell.protocol.digest import with_digest
@@ -30,8 +31,6 @@ __all__ = ["Controller"]
 
 #: Seconds that a cluster whose ranks have all ended waits for somebody to look.
 _LINGER = 1.0
-#: Breakpoints that are kept; more only reach the ranks that are there.
-_BREAKS = 1000
 #: Lines for people that a client that comes later is still told.
 _NOTES = 50
 
@@ -75,8 +74,7 @@ class Controller:
         self._stopping = ""
         #: What keeps cells and their answers; None keeps none.
         self.history: History | None = None
-        #: Breakpoints for ranks that start later, by number.
-        self._breaks: dict[int, tuple[RankSet, dict[str, Any]]] = {}
+        self._stops = KeptStops()
         self._answers: dict[str, Callable[[Peer, Message], None]] = {
             "px_status_request": self._status,
             "px_attend_request": self._attend,
@@ -216,7 +214,7 @@ class Controller:
             self._descriptions[description["rank"]] = description
         self._branches.announce(node, message.ranks)
         self._tell_attendance({node: message.ranks})
-        self._tell_breakpoints(node, message.ranks)
+        self._tell_stops(node, message.ranks)
 
     def _to_clients(self, message: Message) -> None:
         """Hand a folded message to the client that it is for, or to all."""
@@ -233,10 +231,7 @@ class Controller:
         message = message.with_header(origin=client.id)
         if self._tunnels.asked(client.id, message):
             self._watch_tunnels()
-        if message.type == "px_break_request":
-            self._keep_breakpoint(message)
-        elif message.type == "px_clear_request":
-            self._clear_breakpoints(message)
+        self._stops.asked(message)
         answer = self._answers.get(message.type)
         if answer is not None:
             answer(client, message)
@@ -303,22 +298,9 @@ class Controller:
         for node, ranks in nodes.items():
             self.server.send(node, self._message("px_attendance", content, ranks))
 
-    # A breakpoint is the ranks' own; what is kept here is for those that are not there yet.
-
-    def _keep_breakpoint(self, message: Message) -> None:
-        content = message.data()
-        # A watch belongs to a frame that runs.
-        if not content.get("watch") and len(self._breaks) < _BREAKS:
-            self._breaks[int(content["number"])] = (message.ranks, content)
-
-    def _clear_breakpoints(self, message: Message) -> None:
-        for number in message.data()["numbers"] or list(self._breaks):
-            self._breaks.pop(int(number), None)
-
-    def _tell_breakpoints(self, node: Peer, ranks: RankSet) -> None:
-        for wanted, content in self._breaks.values():
-            if part := wanted & ranks:
-                self.server.send(node, self._message("px_breakpoints", {"breaks": [content]}, part))
+    def _tell_stops(self, node: Peer, ranks: RankSet) -> None:
+        for part, content in self._stops.of(ranks):
+            self.server.send(node, self._message("px_breakpoints", content, part))
 
     def _stop(self, client: Peer, message: Message) -> None:
         self._stopping = "stopped"

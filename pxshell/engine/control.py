@@ -140,7 +140,7 @@ class Control:
             "px_break_request": self._debugging.add,
             "px_clear_request": self._debugging.clear,
             "px_breaks_request": self._debugging.listed,
-            "px_breakpoints": self._debugging.stand,
+            "px_breakpoints": self._stand,
             "px_probe_request": self._probe,
             "px_stacks_request": self._stacks,
             "px_where_request": self._where,
@@ -390,6 +390,13 @@ class Control:
     def _watch_raises(self, message: Message, request: Request) -> dict[str, Any]:
         why = self._raises.watch([str(name) for name in message.data()["types"]])
         return {"status": "refused", "why": why} if why else {"status": "ok"}
+
+    def _stand(self, message: Message, request: Request) -> None:
+        """Stop where others of this cluster were told to before this process was there."""
+        self._debugging.stand(message, request)
+        # Whoever asked has been told by the ranks that were there if it cannot be done here.
+        if names := message.data().get("raises"):
+            self._raises.watch([str(name) for name in names])
 
     def _input(self, message: Message, request: Request) -> None:
         self._runner.questions.answer(str(message.data()["value"]))

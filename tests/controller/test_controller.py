@@ -401,6 +401,23 @@ def test_a_restart_reaches_the_node_of_ranks_that_have_all_ended() -> None:
     run(check)
 
 
+def test_ranks_that_start_later_stop_at_the_exceptions_that_were_named_for_them() -> None:
+    """The last word for each rank counts."""
+
+    def check(world: World) -> None:
+        world.node(0)
+        client = world.peer(Role.OPERATOR)
+        world.says(client, "px_raise_request", {"types": ["KeyError"]}, RankSet(range(4)))
+        world.says(client, "px_raise_request", {"types": ["ValueError", "OSError"]}, RankSet([2]))
+        world.says(client, "px_raise_request", {"types": []}, RankSet([3]))
+        told = world.server.to(world.node(1, 2, 3), "px_breakpoints")
+        assert sorted((str(one.ranks), one.data()["raises"]) for one in told) == [
+            ("1", ["KeyError"]), ("2", ["ValueError", "OSError"]),
+        ]  # fmt: skip
+
+    run(check)
+
+
 def test_ranks_that_start_later_get_the_breakpoints_that_were_set_for_them() -> None:
     """They are there before user code starts; watches, which belong to a frame, are not kept."""
 
