@@ -187,7 +187,8 @@ class EngineHandler:
         if node.engines.of(record.rank) is record:
             known = record.state.exit if record.remains is None else record.remains
             status = node.launch.exit_status(record.pid, known)
-            facts = {"reason": "", "why": end_line(status, node.sent.text), **node.last_look.facts(record)}
+            reason = RESTART if node.is_restarting and record.epoch == node.launch.epoch else ""
+            facts = {"reason": reason, "why": end_line(status, node.sent.text), **node.last_look.facts(record)}
             node.settle(record, facts["why"])
             node.report(record, liveness=Liveness.DEAD, exit=status, pause="", cell="", **facts)
             node.up.flush()

@@ -92,6 +92,11 @@ class Node:
         """Whether the ranks are to end, for good or to start anew."""
         return self._stopping or self._restarting
 
+    @property
+    def is_restarting(self) -> bool:
+        """Whether the ranks are ended to start anew."""
+        return self._restarting
+
     # -- processes -----------------------------------------------------------------------------------------------------
 
     def start(self) -> None:

@@ -13,6 +13,7 @@ from pxshell.ranks import EMPTY, RankSet
 
 __all__ = [
     "TRANSITIONS",
+    "RESTART",
     "WORLD",
     "Activity",
     "ActivityEvent",
@@ -25,6 +26,8 @@ __all__ = [
 
 #: The reason of a dead rank that was ended because another one had died: its place is where it stood then.
 WORLD = "world"
+#: Reason of a rank that was ended to be started anew.
+RESTART = "restart"
 
 
 class Activity(StrEnum):
@@ -140,7 +143,7 @@ class RankState:
     #: How many frames above that place cells run: `up` was said.
     depth: int = 0
     #: Why it is paused: "request", "sync", "step", "breakpoint", "breakpoint 2", "watch 3: x > 1";
-    #: of a failed rank "exception"; see also `WORLD`.
+    #: of a failed rank "exception"; see also `WORLD` and `RESTART`.
     reason: str = ""
     #: Exit status of an ended or dead process, or the negative number of the signal; None while unknown.
     exit: int | None = None

@@ -18,12 +18,17 @@ from pxshell.session.syntax import is_single_expression
 
 __all__ = ["Breakpoints"]
 
+#: Seconds that ranks which are about to end may take to say which watches they have.
+_LAST_LOOK_S = 0.5
+
 
 class Breakpoints:
     """Sets, lists and clears them."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        #: Watches that were set here, and may have ended since.
+        self._watches: set[int] = set()
 
     def add(self, spec: Mapping[str, Any], ranks: RankSet) -> int:
         """Set one; see `Debugger.add_breakpoint`. Returns its number."""
@@ -45,6 +50,8 @@ class Breakpoints:
         for text, who in told.items():
             self._desk.say(f"{_name(number, spec)} on {who}{text}", ranks=who)
         show_missing(self._desk, request)
+        if told and spec.get("watch"):
+            self._watches.add(number)
         if not told:
             raise UsageError(f"no {_name(number, spec).partition(' ')[0]} was set")
         return number
@@ -75,12 +82,19 @@ class Breakpoints:
         for who, row in rows:
             self._desk.show(Stands((Stand(who, f"{row['number']}  {_described(row)}", _counted(row)),)))
 
-    def _rows(self) -> list[tuple[RankSet, dict[str, Any]]]:
+    def end_watches(self) -> list[str]:
+        """Return which watches there are, for they end with their frames, whose processes are about to end."""
+        rows = self._rows(_LAST_LOOK_S) if self._watches else []
+        self._watches.clear()
+        return [f"{row['number']} ({clean(str(row['watch']))}) on {who}" for who, row in rows if row.get("watch")]
+
+    def _rows(self, limit: float | None = None) -> list[tuple[RankSet, dict[str, Any]]]:
         """Return all breakpoints of ranks that live: equal ones of several ranks are one row."""
         alive = self._alive()
         if not alive:
             return []
-        request = self._desk.control("px_breaks_request", {}, alive, self._desk.config.control_deadline)
+        deadline = self._desk.config.control_deadline if limit is None else limit
+        request = self._desk.control("px_breaks_request", {}, alive, deadline)
         folded: list[tuple[RankSet, dict[str, Any]]] = []
         for who, content in request.replies():
             for row in content.get("breaks") or ():

@@ -125,6 +125,10 @@ class Debugger:
         """Show all breakpoints and watches, with their ranks."""
         self._breakpoints.show()
 
+    def end_watches(self) -> list[str]:
+        """Return the watches that end with the processes of all ranks: `2 (x > 1) on 0-3`."""
+        return self._breakpoints.end_watches()
+
     def forget(self) -> None:
         """Ask the ranks for their source anew."""
         self._sources.forget()

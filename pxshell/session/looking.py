@@ -73,7 +73,11 @@ class Looking:
         """Start all ranks anew; see `Session.restart`."""
         started = time.monotonic()
         world = self._desk.client.ranks
-        # The cluster's own waiting asks for a Client; what it uses of one is what a port has.
-        restart_ranks(cast("Client", self._desk.client), _RESTART_S)
+        self._desk.is_restarting = True
+        try:
+            # The cluster's own waiting asks for a Client; what it uses of one is what a port has.
+            restart_ranks(cast("Client", self._desk.client), _RESTART_S)
+        finally:
+            self._desk.is_restarting = False
         self._desk.say(f"{world} restarted ({time.monotonic() - started:.1f} s)", ranks=world)
         return world

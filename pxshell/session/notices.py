@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from pxshell.protocol.message import Message
-from pxshell.protocol.state import WORLD, Activity, Liveness, RankState
+from pxshell.protocol.state import RESTART, WORLD, Activity, Liveness, RankState
 from pxshell.protocol.types import RUN
 from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.events import Level, Text
@@ -27,8 +27,8 @@ __all__ = ["Notices"]
 _GATHER_S = 0.5
 #: Pauses whose ranks are remembered, so that none is told twice.
 _PAUSES = 10_000
-
-
+#: What is said of ranks that are new processes.
+_ANEW = "started anew"
 _LEVELS: dict[Liveness, Level] = {Liveness.OK: "info", Liveness.DEAD: "error"}
 
 
@@ -41,11 +41,13 @@ class Notices:
         self._asks = asks
         self._lock = threading.Lock()
         self._ends: dict[int | None, RankSet] = {}
-        #: Ranks that ended with their world, by what is said of them.
-        self._worlds: dict[str, RankSet] = {}
+        #: Ranks that end with their world, or are started anew, by what is said of them.
+        self._together: dict[str, RankSet] = {}
         self._timer: threading.Timer | None = None
         self._gather = gather
         self._liveness: dict[int, Liveness] = {}
+        #: Whose present process has been seen beyond its start.
+        self._begun = desk.ranks_that(lambda state: state.activity is not Activity.STARTING)
         #: Who has been told of, in each of the last pauses: ranks stand in several at once.
         self._told_pauses: OrderedDict[str, RankSet] = OrderedDict()
         self._failures = FailureNotices(desk)
@@ -107,13 +109,13 @@ class Notices:
     def _flush(self) -> None:
         with self._lock:
             ends, self._ends = self._ends, {}
-            worlds, self._worlds = self._worlds, {}
+            together, self._together = self._together, {}
             timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
         for status, ranks in sorted(ends.items(), key=lambda end: end[1].first):
             self._desk.say(self._end_text(status, ranks), "warning" if status else "info", ranks)
-        for text, ranks in sorted(worlds.items(), key=lambda world: world[1].first):
+        for text, ranks in sorted(together.items(), key=lambda one: one[1].first):
             self._desk.say(f"{ranks} {text}", "warning", ranks)
 
     def _end_text(self, status: int | None, ranks: RankSet) -> str:
@@ -128,10 +130,15 @@ class Notices:
     def _state(self, message: Message) -> None:
         state = RankState.from_content(message.data())
         changed = RankSet(rank for rank in message.ranks if self._liveness.get(rank, Liveness.OK) != state.liveness)
+        renewed = self._renewed(message.ranks, state)
         for rank in changed:
             self._liveness[rank] = state.liveness
-        if changed:
-            self._say_liveness(changed, state)
+        if renewed and not self._desk.is_restarting:
+            self._tell_soon(_ANEW, renewed)
+        if (changed - renewed or has_failed(state)) and self._together.get(_ANEW, EMPTY) & message.ranks:
+            self._flush()  # first that they are new, then what has become of them
+        if old := changed - renewed:
+            self._say_liveness(old, state)
         if has_failed(state):
             self._failures.heard(message.ranks, state)
         elif state.activity is Activity.STARTING:
@@ -139,15 +146,33 @@ class Notices:
         if state.is_alive and state.activity is Activity.PAUSED and state.reason not in {"", "request", "sync"}:
             self._say_pause(message.ranks, state)
 
+    def _renewed(self, ranks: RankSet, state: RankState) -> RankSet:
+        """Return those of these ranks that are new processes: they start, and had done so before.
+
+        That the old ones have died may not have been said any more.
+        """
+        if state.activity is not Activity.STARTING:
+            self._begun |= ranks
+            return EMPTY
+        if not state.is_alive:
+            return EMPTY
+        renewed = ranks & self._begun
+        self._begun -= renewed
+        return renewed | RankSet(rank for rank in ranks if self._liveness.get(rank) is Liveness.DEAD)
+
+    def _tell_soon(self, text: str, ranks: RankSet) -> None:
+        with self._lock:
+            self._together[text] = self._together.get(text, EMPTY) | ranks
+            self._flush_later()
+
     def _say_liveness(self, ranks: RankSet, state: RankState) -> None:
         do = "does" if len(ranks) == 1 else "do"
         if state.reason == WORLD:
             at = f" at {place_text(state)}" if state.file else ""
-            with self._lock:
-                text = f"{clean(state.why)}{at}"
-                self._worlds[text] = self._worlds.get(text, EMPTY) | ranks
-                self._flush_later()
+            self._tell_soon(f"{clean(state.why)}{at}", ranks)
             return
+        if state.reason == RESTART and state.liveness is Liveness.DEAD:
+            return  # it was asked for; that they are back is told
         texts = {
             Liveness.DEAD: f"{ranks} died: {exit_text(state)}",
             Liveness.LOST: f"{ranks} lost{f': {state.why}' if state.why else ''}",

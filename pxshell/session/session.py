@@ -271,7 +271,7 @@ class Session:
     def stop_on_raise(self, names: Sequence[str], ranks: RankSet | None = None) -> RankSet:
         """Let ranks pause where they raise exceptions of these classes, caught or not, before any frame is left.
 
-        Without names it is ended. Returns the ranks that do it; None are all ranks. New processes do not know of it.
+        Without names it is ended. Returns the ranks that do it; None are all ranks. Processes that start later do it too.
 
         Raises:
             UsageError: none of them can.
@@ -346,10 +346,17 @@ class Session:
         return abort_calls(self._desk, self.focus if ranks is None else ranks)
 
     def restart(self) -> RankSet:
-        """Start all ranks anew: same numbers, next epoch; focus and names stay."""
+        """Start all ranks anew: same numbers, next epoch; focus, names, breakpoints and `stop_on_raise` stay.
+
+        Watches, which belong to frames, do not; that is said.
+        """
         self.debugger.forget()
         self.start_script()
-        return self._looking.restart()
+        watches = self.debugger.end_watches()
+        restarted = self._looking.restart()
+        if watches:
+            self._desk.say(f"watches have ended with their frames: {', '.join(watches)}", "warning", restarted)
+        return restarted
 
     # Editors.
 

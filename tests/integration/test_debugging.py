@@ -64,6 +64,21 @@ def test_a_breakpoint_that_is_set_before_the_start_stops_also_after_a_restart(tm
         assert session.client.wait_until(lambda: not session.client.states.where("paused"), LIMIT_S)
 
 
+def test_exceptions_are_stopped_at_also_after_a_restart_which_is_one_line(tmp_path):
+    """P8: what was asked of all ranks holds for their new processes; deaths that were asked for are not told."""
+    raising = "for n in range(10**9):\n    try:\n        {}[n]\n    except KeyError:\n        pass\n"
+    with debugged(tmp_path, raising) as (session, shown):
+        session.stop_on_raise(["KeyError"])
+        session.client.request("px_start_request", {}, session.world).wait(LIMIT_S)
+        wait_paused(session, session.world)
+        shown()
+        session.restart()
+        wait_paused(session, session.world)
+        lines = shown().splitlines()
+        assert [line for line in lines if "died" in line or "answer" in line] == []
+        assert [line.split(" (")[0] for line in lines].count("0-1 restarted") == 1
+
+
 def test_ranks_step_together_and_what_they_show_folds(tmp_path):
     """P4, P5: one line for both; a rank alone is its own."""
     with debugged(tmp_path, LOOP) as (session, shown):

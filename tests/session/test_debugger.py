@@ -290,6 +290,28 @@ def test_a_breakpoint_that_no_rank_takes_is_refused(paused):
         paused.session.debugger.add_breakpoint(file="sim.py", line=1, condition="x =")
 
 
+def test_a_restart_says_which_watches_it_ends(paused):
+    """They belong to frames; breakpoints are told to the new processes."""
+    paused.client.on("px_breaks_request", replies("px_breaks_reply", (None, {"breaks": []})))
+    told = {"status": "ok", "cost": 1e-6, "file": FILE, "line": 3, "function": "main"}
+    paused.client.on("px_break_request", replies("px_break_reply", (None, told)))
+    paused.session.debugger.watch("u.min() < 0")
+    paused.shown()
+    row = {"number": 1, "watch": "u.min() < 0", "function": "main", "file": FILE, "stopped": 0}
+    paused.client.on("px_breaks_request", replies("px_breaks_reply", (None, {"breaks": [row]})))
+
+    def restart(asked):
+        paused.client.set_state("0-3", activity="starting")
+        paused.client.set_state("0-3", activity="idle")
+        return [Said("px_restart_reply", {"status": "ok"})]
+
+    paused.client.on("px_restart_request", restart)
+    paused.session.restart()
+    assert paused.shown().endswith("watches have ended with their frames: 1 (u.min() < 0) on 0-3\n")
+    paused.session.restart()
+    assert "watches" not in paused.shown()
+
+
 def test_a_watch_says_what_it_costs(paused):
     paused.client.on("px_breaks_request", replies("px_breaks_reply", (None, {"breaks": []})))
     told = {"status": "ok", "file": FILE, "line": 87, "function": "main"}

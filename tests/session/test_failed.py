@@ -94,7 +94,9 @@ def test_a_failure_is_told_once_though_its_state_comes_again(running):
     fail(running)
     running.client.set_state("3", activity="starting")
     fail(running, why="ValueError: again")
-    assert told(running, "wait for it").startswith("3 failed at sim.py:91 in step: ValueError: again\n0-2 wait")
+    assert told(running, "wait for it").startswith(
+        "3 started anew\n3 failed at sim.py:91 in step: ValueError: again\n0-2 wait"
+    )
 
 
 def test_peers_that_move_and_peers_in_no_call_are_not_said_to_wait(running):

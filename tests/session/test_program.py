@@ -278,6 +278,35 @@ def test_a_rank_that_does_not_answer_is_told_and_that_it_is_back(stage):
     assert stage.shown() == "2 does not answer (unresponsive)\n2 answers again\n"
 
 
+def test_a_restart_by_another_front_end_is_one_line(running):
+    """Neither deaths that somebody asked for, nor a line for each rank that is back."""
+    for rank in "0213":
+        running.client.set_state(rank, activity="busy", cell="run", liveness="dead", exit=-9, reason="restart")
+    for rank in "3120":
+        running.client.set_state(rank, activity="starting")
+    wait_until(lambda: running.display.events, 10, what="that they were started anew")
+    assert running.shown() == "0-3 started anew\n"
+
+
+def test_ranks_whose_death_is_not_said_any_more_are_told_as_started_anew(running):
+    """The new process may be there before the old one is buried; one that did not answer is no `answers again`."""
+    running.client.set_state("1", activity="busy", cell="run", liveness="unresponsive")
+    running.shown()
+    for rank in "20":
+        running.client.set_state(rank, activity="starting")
+        running.client.set_state(rank, activity="starting")
+    running.client.set_state("1", activity="starting")
+    wait_until(lambda: running.display.events, 10, what="that they were started anew")
+    assert running.shown() == "0-2 started anew\n"
+
+
+def test_a_rank_that_dies_right_after_a_restart_is_told(stage):
+    stage.client.set_state("3", activity="busy", liveness="dead", exit=-9, reason="restart")
+    stage.client.set_state("3", activity="starting")
+    stage.client.set_state("3", activity="starting", liveness="dead", exit=1)
+    assert stage.shown() == "3 died: exit 1\n"
+
+
 def test_a_breakpoint_in_user_code_is_told_once(running):
     stop_at(running.client, "2", "b1", reason="breakpoint")
     stop_at(running.client, "2", "b1", reason="breakpoint")
@@ -497,7 +526,10 @@ def test_results_are_bounded_and_the_last_always_stays():
 
 def test_all_ranks_are_restarted_with_focus_and_names_kept(stage):
     def restart(asked):
-        stage.client.set_state("0-3", activity="starting")
+        for rank in "0213":
+            stage.client.set_state(rank, activity="busy", liveness="dead", exit=-9, reason="restart")
+        for rank in "2103":
+            stage.client.set_state(rank, activity="starting")
         stage.client.set_state("0-3", activity="idle")
         return [Said("px_restart_reply", {"status": "ok"})]
 
@@ -505,7 +537,8 @@ def test_all_ranks_are_restarted_with_focus_and_names_kept(stage):
     stage.session.set_focus("1-2")
     stage.shown()
     assert str(stage.session.restart()) == "0-3"
-    assert stage.shown().startswith("0-3 restarted (")
+    (line,) = stage.shown().splitlines()  # deaths that were asked for are no news
+    assert line.startswith("0-3 restarted (")
     assert str(stage.session.focus) == "1-2"
 
 
