@@ -16,7 +16,7 @@ from pxshell.protocol.endings import end_line
 from pxshell.protocol.marks import Scope
 from pxshell.protocol.message import Message
 from pxshell.protocol.prefix import Hello
-from pxshell.protocol.state import Activity, Liveness, RankState
+from pxshell.protocol.state import RESTART, Activity, Liveness, RankState
 from pxshell.protocol.types import Lane, Role
 from pxshell.ranks import RankSet
 from pxshell.transport.base import Peer, Proof

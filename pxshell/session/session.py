@@ -271,7 +271,8 @@ class Session:
     def stop_on_raise(self, names: Sequence[str], ranks: RankSet | None = None) -> RankSet:
         """Let ranks pause where they raise exceptions of these classes, caught or not, before any frame is left.
 
-        Without names it is ended. Returns the ranks that do it; None are all ranks. Processes that start later do it too.
+        Without names it is ended. Returns the ranks that do it; None are all ranks. Those that start later
+        do it too.
 
         Raises:
             UsageError: none of them can.

@@ -304,7 +304,7 @@ def test_a_rank_that_dies_right_after_a_restart_is_told(stage):
     stage.client.set_state("3", activity="busy", liveness="dead", exit=-9, reason="restart")
     stage.client.set_state("3", activity="starting")
     stage.client.set_state("3", activity="starting", liveness="dead", exit=1)
-    assert stage.shown() == "3 died: exit 1\n"
+    assert stage.shown() == "3 started anew\n3 died: exit 1\n"
 
 
 def test_a_breakpoint_in_user_code_is_told_once(running):
