@@ -40,7 +40,8 @@ class Notices:
         self._limits = limits
         self._asks = asks
         self._lock = threading.Lock()
-        self._ends: dict[int | None, RankSet] = {}
+        #: Whose script has ended: by exit status, and whether an exception ended it.
+        self._ends: dict[tuple[int | None, bool], RankSet] = {}
         #: Ranks that end with their world, or are started anew, by what is said of them.
         self._together: dict[str, RankSet] = {}
         self._timer: threading.Timer | None = None
@@ -81,9 +82,10 @@ class Notices:
     def _reply(self, message: Message) -> None:
         if message.parent != RUN:
             return
-        status = message.data().get("exit")
+        content = message.data()
+        how = content.get("exit"), bool(content.get("ename"))
         with self._lock:
-            self._ends[status] = self._ends.get(status, EMPTY) | message.ranks
+            self._ends[how] = self._ends.get(how, EMPTY) | message.ranks
             is_complete = self._running() <= self._ended()
             if not is_complete:
                 self._flush_later()
@@ -113,17 +115,21 @@ class Notices:
             timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
-        for status, ranks in sorted(ends.items(), key=lambda end: end[1].first):
-            self._desk.say(self._end_text(status, ranks), "warning" if status else "info", ranks)
+        for (status, has_raised), ranks in sorted(ends.items(), key=lambda end: end[1].first):
+            text = self._end_text(status, ranks, has_raised=has_raised)
+            self._desk.say(text, "warning" if status else "info", ranks)
         for text, ranks in sorted(together.items(), key=lambda one: one[1].first):
             self._desk.say(f"{ranks} {text}", "warning", ranks)
 
-    def _end_text(self, status: int | None, ranks: RankSet) -> str:
+    def _end_text(self, status: int | None, ranks: RankSet, *, has_raised: bool) -> str:
         how = exit_text(RankState(Activity.ENDED, exit=status))
         seconds = max(0.0, time.time() - self._desk.client.snapshot.started)
         gone = self._desk.ranks_that(lambda state: not state.is_alive)
-        here = "" if ranks & gone else " Its variables are still here."
-        return f"{self._desk.script} has ended on {ranks}: {how}, {seconds:.0f} s.{here}"
+        text = f"{self._desk.script} has ended on {ranks}: {how}, {seconds:.0f} s."
+        if ranks & gone:
+            return text
+        # Locals have gone with their functions; those of an exception are kept with it, until a cell raises another.
+        return f"{text} Its globals are still here{'; its locals: %pxdebug post' if has_raised else ''}."
 
     # States.
 

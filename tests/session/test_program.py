@@ -334,6 +334,17 @@ def test_ranks_that_end_at_different_times_are_told_together_or_soon(running):
     assert second.startswith("sim.py has ended on 2: exit 1, ")
 
 
+def test_the_end_of_a_script_says_which_variables_are_left(running):
+    """Globals; locals, whose functions have ended, only with the exception that ended them."""
+    running.client.set_state("0-3", activity="idle")
+    running.client.say(Said("execute_reply", {"status": "ok", "exit": 3}, "0-1"))
+    running.client.say(Said("execute_reply", {"status": "error", "exit": 1, "ename": "ValueError"}, "2-3"))
+    assert running.shown() == (
+        "sim.py has ended on 0-1: exit 3, 0 s. Its globals are still here.\n"
+        "sim.py has ended on 2-3: exit 1, 0 s. Its globals are still here; its locals: %pxdebug post.\n"
+    )
+
+
 def test_closing_a_session_forgets_the_end_that_it_gathers(running):
     running.client.say(Said("execute_reply", {"status": "ok", "exit": 0}, "0"))
     running.session.close()

@@ -115,7 +115,7 @@ def test_scene_2_a_running_simulation_is_paused_looked_at_repaired_and_resumed(m
     stage.client.say(Said("execute_reply", {"status": "ok", "exit": 0}))
     assert stage.shown() == (
         "[0]    step 5000  mass 4095.871  checksum 9f3c1a77\n"
-        "sim.py has ended on 0-3: exit 0, 31 s. Its variables are still here.\n"
+        "sim.py has ended on 0-3: exit 0, 31 s. Its globals are still here.\n"
     )
 
 
