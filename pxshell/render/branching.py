@@ -10,8 +10,9 @@ from pxshell.protocol.stacks import NO_END, Frame, StackEnd
 from pxshell.protocol.stacktree import Node, StackTree, Stop
 from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.grouping import MAX_GROUPS, SHOWN_GROUPS
+from pxshell.render.odd_stacks import without_peers
 
-__all__ = ["Block", "Branch", "Line", "Rest", "blocks_of", "branches_of", "majority_odd"]
+__all__ = ["Block", "Branch", "Line", "Rest", "blocks_of", "branches_of"]
 
 _PEER = re.compile(r"\b\d+\b")
 
@@ -75,7 +76,7 @@ def _by_call(branches: Sequence[Node | Stop]) -> list[Node | Stop]:
     stops: dict[StackEnd, list[Stop]] = {}
     for branch in branches:
         if isinstance(branch, Stop) and _PEER.search(branch.end.detail):
-            stops.setdefault(_without_peers(branch.end), []).append(branch)
+            stops.setdefault(without_peers(branch.end), []).append(branch)
         else:
             nodes.append(branch)
     for end, some in stops.items():
@@ -85,10 +86,6 @@ def _by_call(branches: Sequence[Node | Stop]) -> list[Node | Stop]:
         detail = f"{end.detail}, {len(some)} different ones" if len(some) > 1 else some[0].end.detail
         nodes.append(Stop(ranks, replace(end, detail=detail)))
     return sorted(nodes, key=lambda branch: (-len(branch.ranks), branch.ranks.first))
-
-
-def _without_peers(end: StackEnd) -> StackEnd:
-    return replace(end, detail=_PEER.sub("…", end.detail))
 
 
 def _branch(start: Node | Stop) -> Branch:
@@ -114,15 +111,3 @@ def _lettered(block: Block) -> Iterator[RankSet]:
         if len(block.branches) > 1:
             yield branch.ranks
         yield from _lettered(branch.fork)
-
-
-def majority_odd(tree: StackTree) -> RankSet:
-    """Return the ranks outside the class of equal stacks that holds more than half; empty when there is none.
-
-    Where each waits for another rank, as in a ring, that difference is none.
-    """
-    for some in (tree, tree.with_ends(_without_peers)):
-        largest = max((stack.ranks for stack in some.stacks()), key=len, default=EMPTY)
-        if 2 * len(largest) > len(tree.ranks):
-            return tree.ranks - largest
-    return EMPTY

@@ -13,8 +13,9 @@ from typing import Any
 from pxshell.protocol.stacks import StackEnd
 from pxshell.protocol.stacktree import StackTree
 from pxshell.ranks import EMPTY, RankSet
-from pxshell.render.branching import branches_of, majority_odd
+from pxshell.render.branching import branches_of
 from pxshell.render.events import Stacks
+from pxshell.render.odd_stacks import odd_ranks
 from pxshell.session.answers import clean
 from pxshell.session.desk import Desk
 from pxshell.session.stacktrees import tree_of_request
@@ -61,7 +62,7 @@ class StackLooking:
 
     def _draw(self, tree: StackTree, names: Sequence[str], deadline: float) -> None:
         focus = self._desk.focus
-        odd = majority_odd(tree)
+        odd = odd_ranks(tree)
         letters = focus.letter(branches_of(tree))
         focus.odd = odd
         values = tuple((name, self._values(name, tree, deadline)) for name in names)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from pxshell.protocol.stacks import Frame
 from pxshell.protocol.stacktree import StackTree, tree_of
-from pxshell.render.branching import majority_odd
 from pxshell.render.events import Stacks
+from pxshell.render.odd_stacks import odd_ranks
 from pxshell.session.answers import clean
 from pxshell.session.ports import RequestPort
 
@@ -27,7 +27,7 @@ def tree_of_request(request: RequestPort, deadline: float) -> StackTree:
 def drawn(tree: StackTree) -> Stacks:
     """Return the event of a tree where nobody can name its branches."""
     tree = _cleaned(tree)
-    return Stacks(tree, odd=majority_odd(tree))
+    return Stacks(tree, odd=odd_ranks(tree))
 
 
 def _cleaned(tree: StackTree) -> StackTree:

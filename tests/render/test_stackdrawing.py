@@ -8,7 +8,8 @@ from pxshell.protocol.stacks import NO_END, Frame, StackEnd
 from pxshell.protocol.stacktree import Stack, StackTree
 from pxshell.ranks import RankSet
 from pxshell.render import Stacks, to_ansi, to_json, to_plain
-from pxshell.render.branching import branches_of, majority_odd
+from pxshell.render.branching import branches_of
+from pxshell.render.odd_stacks import odd_ranks
 from pxshell.render.stackdrawing import places_of
 
 ALLREDUCE = StackEnd("MPI", "Allreduce", is_collective=True)
@@ -27,7 +28,7 @@ def drawn(*stacks, failed=(), values=(), columns=80):
     )
     groups = branches_of(tree)
     letters = tuple("abcdefghijklmnopqrstuvwxyz"[: len(groups)]) + ("",) * (len(groups) - 26)
-    event = Stacks(tree, letters, majority_odd(tree), values)
+    event = Stacks(tree, letters, odd_ranks(tree), values)
     return event, to_plain(event, ranks("0-3"), columns), dict(zip(letters, map(str, groups), strict=True))
 
 
