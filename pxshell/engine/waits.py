@@ -1,18 +1,30 @@
-"""What a thread waits in: calls of mpi4py and torch.distributed, recognised from its innermost frames.
+"""What a thread waits in: calls of mpi4py and torch.distributed, or of the system, known from its innermost frames.
 
-mpi4py is C: the call is known from its caller (`callsite`). torch.distributed is Python around C: the call is a frame.
+mpi4py is C, as is `time.sleep`: the call is known from its caller (`callsite`). torch.distributed is Python around C:
+the call is a frame.
 """
 
 from __future__ import annotations
 
 import ast
 import sys
-from types import FrameType, ModuleType
+from types import BuiltinFunctionType, FrameType, ModuleType
 from typing import Any
 
 from pxshell.engine.callsite import UNKNOWN, CallSite, call_site
 from pxshell.protocol.stacks import NO_END, StackEnd
-from pxshell.protocol.waitcalls import MPI, MPI_CALLS, TORCH, TORCH_CALLS, Role, argument_of, end_of, hides, written
+from pxshell.protocol.waitcalls import (
+    MPI,
+    MPI_CALLS,
+    SYSTEM_CALLS,
+    TORCH,
+    TORCH_CALLS,
+    Role,
+    argument_of,
+    end_of,
+    hides,
+    written,
+)
 
 __all__ = ["wait_of"]
 
@@ -27,12 +39,18 @@ def wait_of(frame: FrameType | None) -> StackEnd:
         return NO_END
     if _module(frame).startswith("torch"):
         return _torch(frame) or NO_END
-    if _MPI_MODULE not in sys.modules:
-        return NO_END
     site = call_site(frame)
-    if site is None or site.name not in MPI_CALLS:
+    if site is None:
         return NO_END
-    return _mpi(site) or NO_END
+    found = _mpi(site) if site.name in MPI_CALLS and _MPI_MODULE in sys.modules else None
+    return found or _system(site) or NO_END
+
+
+def _system(site: CallSite) -> StackEnd | None:
+    called = site.value(site.call.func)
+    if not isinstance(called, BuiltinFunctionType) or (called.__module__, called.__name__) not in SYSTEM_CALLS:
+        return None
+    return StackEnd(note=f"in {written(site.call.func)}")
 
 
 def _module(frame: FrameType) -> str:

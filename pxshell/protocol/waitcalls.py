@@ -12,7 +12,19 @@ from dataclasses import dataclass
 
 from pxshell.protocol.stacks import StackEnd
 
-__all__ = ["MPI", "MPI_CALLS", "TORCH", "TORCH_CALLS", "Role", "WaitCall", "argument_of", "end_of", "hides", "written"]
+__all__ = [
+    "MPI",
+    "MPI_CALLS",
+    "SYSTEM_CALLS",
+    "TORCH",
+    "TORCH_CALLS",
+    "Role",
+    "WaitCall",
+    "argument_of",
+    "end_of",
+    "hides",
+    "written",
+]
 
 MPI = "MPI"
 TORCH = "torch.distributed"
@@ -78,6 +90,20 @@ MPI_CALLS: Mapping[str, WaitCall] = {
     **dict.fromkeys(_REQUEST_CALLS.split(), WaitCall()),
     **dict.fromkeys(_RMA_CALLS.split(), WaitCall()),
 }
+
+#: Functions of the standard library in C that wait for the system, by module and name: these wait for no rank.
+SYSTEM_CALLS = frozenset(
+    {
+        ("time", "sleep"),
+        ("select", "select"),
+        ("posix", "read"),
+        ("posix", "wait"),
+        ("posix", "waitpid"),
+        ("posix", "system"),
+        ("_signal", "pause"),
+        ("_signal", "sigwait"),
+    }
+)
 
 _FROM = Role("from", 1, "src", _ANY)
 _SRC_0 = _collective(Role("root", 1, "src", "0"))

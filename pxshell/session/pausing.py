@@ -16,9 +16,10 @@ from pxshell.render.events import Progress
 from pxshell.session.answers import clean
 from pxshell.session.desk import Desk, check_allowed
 from pxshell.session.failed import has_failed
+from pxshell.session.lagging import Lagging, Reasons
 from pxshell.session.limits import Limits
 from pxshell.session.standing import Standing, standing_text
-from pxshell.session.sync import Arm, Cancel, Command, Phase, Probe, Probed, Stop, SyncPause
+from pxshell.session.sync import SILENT, Arm, Cancel, Command, Phase, Probe, Probed, Stop, SyncPause
 from pxshell.session.syntax import is_single_expression
 from pxshell.session.waiting import place_text
 from pxshell.session.wake import Wake
@@ -59,6 +60,8 @@ class Pausing:
         self._desk = desk
         self._limits = limits
         self._look_at = 0.0
+        self._shows_from = 0.0
+        self._lagging = Lagging(desk)
 
     def pause(self, ranks: RankSet | None, *, sync: str | None, deadline: float | None) -> PauseOutcome:
         """Pause ranks; see `Session.pause`."""
@@ -177,19 +180,19 @@ class Pausing:
         """
         command: Command | None = machine.begin_at_start() if self._desk.start.is_held else machine.begin()
         self._look_at = time.monotonic() + _LOOK_S
-        shows_from = time.monotonic() + max(0.0, self._desk.config.progress_after)
+        self._shows_from = time.monotonic() + max(0.0, self._desk.config.progress_after)
+        self._lagging = Lagging(self._desk)
         with Wake(self._desk) as wake:
             while not machine.is_over:
                 left = deadline - time.monotonic()
                 lost = self._gone(machine.ranks) + self._elsewhere(machine.ranks, known)
                 if left <= 0 or lost:
-                    command = machine.fail(lost)
+                    command = machine.fail(lost or self._lagging.told(machine.missing))
                 if command is None and not machine.is_over:
                     command = self._look_again(machine, expression, wake)
                 elif command is not None:
                     command = self._carry_out(machine, command, expression, max(left, 1.0))
-                if time.monotonic() >= shows_from:
-                    self._show_progress(machine, expression)
+                self._show_progress(machine, machine.missing, expression)
             if command is not None:
                 self._carry_out(machine, command, expression, 1.0)
 
@@ -220,7 +223,7 @@ class Pausing:
         places = [f"{who} at {place}" if place else str(who) for place, who in there.items()]
         told += f"; paused now: {', '.join(places)}" if standing else "; the program runs on"
         if is_late:
-            return DeadlineError(f"pause --sync {expression}", limit, told)
+            return DeadlineError(f"pause --sync {expression}", limit, f"{told}.  See: %pxdebug stacks")
         return UsageError(f"not paused: {expression} on {told}")
 
     def _look_again(self, machine: SyncPause, expression: str, wake: Wake) -> Command | None:
@@ -247,7 +250,7 @@ class Pausing:
             case Probe():
                 return machine.probed(self._probe(command.ranks, expression, limit))
             case Arm():
-                outcomes, is_late = self._arm(command, expression, limit)
+                outcomes, is_late = self._arm(machine, command, expression, limit)
                 self._desk.start.let_go()
                 return machine.armed(outcomes, is_late=is_late)
             case Cancel():
@@ -264,7 +267,9 @@ class Pausing:
         request = self._desk.control("px_probe_request", {"expression": expression}, ranks, limit)
         return [_probed(who, content) for who, content in request.replies()]
 
-    def _arm(self, command: Arm, expression: str, limit: float) -> tuple[list[tuple[RankSet, str, str]], bool]:
+    def _arm(
+        self, machine: SyncPause, command: Arm, expression: str, limit: float
+    ) -> tuple[list[tuple[RankSet, str, str]], bool]:
         """Arm; return what ranks answered, and whether some stood at the target before all had answered."""
         content = {"pause": command.pause, "mode": "sync", "expression": expression, "target": command.target}
         content |= {"file": command.file, "function": command.function}
@@ -276,16 +281,18 @@ class Pausing:
                 # Those that can still answer do so now, or wait for the ones that stand.
                 is_late = not request.wait(_LAST_ANSWERS_S)
                 break
+            self._show_progress(machine, [(request.account.pending, SILENT)], expression)
         check_allowed(request)
         outcomes = [(who, str(one.get("outcome")), str(one.get("why") or "")) for who, one in request.replies()]
         return outcomes, is_late
 
-    def _show_progress(self, machine: SyncPause, expression: str) -> None:
-        waiting = _union(ranks for ranks, _ in machine.missing)
-        if waiting:
-            why = machine.missing[0][1]
-            lasting = f"pause --sync {expression} waits for {waiting}: {why}"
-            self._desk.progress(Progress(machine.ranks - waiting, waiting, f"({expression}: {why})", lasting=lasting))
+    def _show_progress(self, machine: SyncPause, missing: Reasons, expression: str) -> None:
+        waiting = _union(ranks for ranks, _ in missing)
+        if waiting and time.monotonic() >= self._shows_from:
+            told = self._lagging.look(missing)
+            where = told[0][1] if len(told) == 1 else "; ".join(f"{ranks}: {why}" for ranks, why in told)
+            lasting = f"pause --sync {expression} waits for {waiting}: {missing[0][1]}"
+            self._desk.progress(Progress(machine.ranks - waiting, waiting, f"({expression}: {where})", lasting=lasting))
 
     # Resume.
 

@@ -22,9 +22,14 @@ from enum import StrEnum
 
 from pxshell.ranks import EMPTY, RankSet
 
-__all__ = ["Arm", "Cancel", "Command", "Phase", "Probe", "Probed", "Stop", "SyncPause"]
+__all__ = ["ARRIVING", "SILENT", "Arm", "Cancel", "Command", "Phase", "Probe", "Probed", "Stop", "SyncPause"]
 
 Value = int | float
+
+#: Why a rank is waited for that says nothing: its main thread takes no notice while it is in C.
+SILENT = "it does not answer"
+#: Why one is that will stop.
+ARRIVING = "it has not reached the step"
 
 _FIRST_MARGIN = 2
 #: So many looks find some ranks at the first value, or all with a value, before that is taken for no common place.
@@ -182,7 +187,7 @@ class SyncPause:
             return None
         known = _ranks_of(answers) - _ranks_of(one for one in answers if one.value is None)
         if not self.ranks <= known:
-            self.missing = self.missing or [(self.ranks - known, "it does not answer")]
+            self.missing = self.missing or [(self.ranks - known, SILENT)]
             return None
         place = _common_place(answers)
         values = [one.values().get(place, one.value) for one in answers]
@@ -224,7 +229,9 @@ class SyncPause:
             return self._again()
         silent = self.ranks - _union(ranks for ranks, _, _ in outcomes)
         if silent:
-            return self._again() if is_late else self.fail([(silent, "it does not answer")])
+            # In C, asleep perhaps: it may come back any time, and is armed then with the others.
+            self.missing = [(silent, SILENT)]
+            return self._again(is_too_near=is_late)
         self.phase = Phase.STOPPING
         return self._checked_stop()
 
@@ -257,7 +264,7 @@ class SyncPause:
 
     def _checked_stop(self) -> Command | None:
         standing = _union(self._stopped.values())
-        self.missing = [(self.ranks - standing, "it has not reached the step")] if self.ranks - standing else []
+        self.missing = [(self.ranks - standing, ARRIVING)] if self.ranks - standing else []
         if not self.ranks <= standing:
             return None
         if len(self._stopped) > 1:
@@ -266,9 +273,9 @@ class SyncPause:
         self.phase = Phase.DONE
         return None
 
-    def _again(self) -> Command:
-        """Cancel, to aim further ahead."""
-        if not self._awaits_first:
+    def _again(self, *, is_too_near: bool = True) -> Command:
+        """Cancel, to aim anew: further ahead if the target was too near."""
+        if is_too_near and not self._awaits_first:
             self._margin *= 2
         self._awaits_first = False
         self._last_float = None

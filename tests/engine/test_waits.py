@@ -145,6 +145,36 @@ def test_a_thread_that_waits_in_c_is_in_the_call_of_its_caller(mpi):
 # torch.distributed is Python.
 
 
+def test_a_thread_that_sleeps_is_in_the_call_as_it_is_written():
+    """Whatever the function is called there; others of its name are none of the system's."""
+    go, seen = threading.Event(), threading.Event()
+    nap = types.SimpleNamespace(sleep=go.wait)
+
+    def rest():
+        from time import sleep as doze
+
+        nap.sleep(30)
+        while not seen.is_set():
+            doze(0.05)
+
+    def resting():
+        frame = stacks.running_frame(thread.ident)
+        while frame is not None and frame.f_code.co_name != "rest":
+            frame = frame.f_back
+        return frame
+
+    thread = threading.Thread(target=rest)
+    thread.start()
+    try:
+        assert wait_of(wait_until(resting, 30, "the thread rests")).text == ""
+        go.set()
+        assert wait_until(lambda: wait_of(resting()).text, 30, "the thread sleeps") == "in doze"
+    finally:
+        go.set()
+        seen.set()
+        thread.join()
+
+
 def torch_frames(name, arguments, tmp_path):
     """Call a function of a module that is called as torch's, and return what is told while it waits."""
     module = types.ModuleType("torch.distributed.distributed_c10d")

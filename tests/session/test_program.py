@@ -80,6 +80,25 @@ def test_ranks_that_are_armed_but_do_not_arrive_are_let_go(running):
     assert len(running.client.asked_for("px_resume_request")) == 1
 
 
+def test_a_rank_that_takes_no_notice_is_told_with_its_place(running):
+    """At 2 a.m.: `it does not answer` sounds like an accident; it is asleep, and here is where."""
+    running.session.config.progress_after = 0.0
+    running.session.config.control_deadline = 0.05
+    running.client.on("px_probe_request", replies("px_probe_reply", (None, {"status": "ok", "value": 1, **PLACE})))
+    running.client.on("px_pause_request", replies("px_pause_reply", ("0-2", {"outcome": "pending"})))
+    running.client.on("px_resume_request", replies("px_resume_reply", (None, {"outcome": "resumed"})))
+    asleep = {
+        "entries": [["/home/me/sim.py", 40, "wait", True]],
+        "end": ["", "", "", False, "in time.sleep", False, -1],
+    }
+    running.client.on("px_stacks_request", replies("px_stacks_reply", (None, asleep)))
+    why = "missing: 3: it is in time.sleep, sim.py:40; the program runs on.  See: %pxdebug stacks"
+    with pytest.raises(DeadlineError, match=f"{why}$"):
+        running.session.pause(sync="step", deadline=0.3)
+    waits = [one.where for one in running.display.progresses if one is not None]
+    assert "(step: it is in time.sleep, sim.py:40)" in waits
+
+
 def test_ranks_that_are_let_go_are_not_told_as_paused(running, monkeypatch):
     """P3: the state of a rank that goes on comes beside its reply, and is waited for."""
 

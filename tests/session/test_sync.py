@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pxshell.ranks import RankSet
-from pxshell.session.sync import Arm, Cancel, IllegalEventError, Phase, Probe, Probed, Stop, SyncPause
+from pxshell.session.sync import SILENT, Arm, Cancel, IllegalEventError, Phase, Probe, Probed, Stop, SyncPause
 
 ALL = RankSet.span(0, 4)
 PLACE = {"file": "sim.py", "function": "main"}
@@ -174,6 +174,19 @@ def test_a_rank_that_waits_for_one_that_stands_makes_it_aim_further_ahead(machin
     machine.cancelled()
     second = machine.probed([Probed(ALL, 10, "sim.py", 5, "main")])
     assert second.target - 10 > first.target - 10
+
+
+def test_ranks_that_take_no_notice_are_waited_for(machine):
+    """They are in C, asleep perhaps: the pause is asked for anew, and no further ahead."""
+    machine.begin()
+    first = machine.probed([Probed(ALL, 10, **PLACE)])
+    assert machine.armed([(ranks("0-2"), "pending", "")]) == Cancel(ALL, first.pause)
+    assert machine.missing == [(ranks("3"), SILENT)]
+    machine.cancelled()
+    second = machine.probed([Probed(ALL, 10, **PLACE)])
+    assert (second.target, second.pause) == (first.target, "p2")
+    machine.armed([(ALL, "pending", "")])
+    assert machine.phase is Phase.STOPPING
 
 
 def test_a_program_that_has_not_begun_is_armed_for_its_first_value(machine):
