@@ -32,6 +32,7 @@ from pxshell.engine.tunnel_socket import TunnelSocket
 from pxshell.engine.undisturbed import StandIn
 from pxshell.engine.work import Job, Work
 from pxshell.protocol.message import Message
+from pxshell.protocol.state import EDITOR_BREAKPOINT
 from pxshell.protocol.tunnel import Chunk
 
 __all__ = ["HAND_OVER", "Debugger"]
@@ -252,7 +253,8 @@ class Debugger:
             self._stop = stop
             try:
                 pause = f"d{self._rank}-{next(self._numbers)}"
-                has_stopped = self._pauser.breakpoint_here(stop.frame, pause, "debugger")
+                reason = EDITOR_BREAKPOINT if stop.is_breakpoint else "debugger"
+                has_stopped = self._pauser.breakpoint_here(stop.frame, pause, reason)
             finally:
                 self._stop = None
             if not has_stopped:  # there is no frame of the user's

@@ -43,6 +43,7 @@ class Stop:
     event: str
     arg: Any
     exception_type: Any = None
+    is_breakpoint: bool = False
 
 
 class Backend:
@@ -76,7 +77,9 @@ class Backend:
         from _pydevd_bundle import pydevd_constants, pydevd_thread_lifecycle
         from _pydevd_bundle.pydevd_api import PyDevdAPI
         from _pydevd_bundle.pydevd_comm import CMD_ADD_EXCEPTION_BREAK, CMD_SET_BREAK
+        from _pydevd_bundle.pydevd_comm_constants import CMD_SET_FUNCTION_BREAK
 
+        self._breakpoint_reasons = (CMD_SET_BREAK, CMD_SET_FUNCTION_BREAK)
         self._cmd_set_break = CMD_SET_BREAK
         self._cmd_exception = CMD_ADD_EXCEPTION_BREAK
         self._unhandled = pydevd_constants.EXCEPTION_TYPE_UNHANDLED
@@ -244,7 +247,8 @@ class Backend:
     ) -> None:
         if os.getpid() != self._owner:
             return  # a forked child, in which nobody would ever let it go
-        self._stopped(Stop(thread, frame, event, arg, exception_type))
+        at_breakpoint = getattr(thread, "stop_reason", None) in self._breakpoint_reasons
+        self._stopped(Stop(thread, frame, event, arg, exception_type, is_breakpoint=at_breakpoint))
 
     def leave_alone(self) -> None:
         """Neither stop nor trace nor show the thread that calls this: it is ours, and not made by `threading`."""

@@ -13,6 +13,7 @@ from pxshell.ranks import EMPTY, RankSet
 
 __all__ = [
     "TRANSITIONS",
+    "EDITOR_BREAKPOINT",
     "RESTART",
     "WORLD",
     "Activity",
@@ -26,6 +27,8 @@ __all__ = [
 
 #: The reason of a dead rank that was ended because another one had died: its place is where it stood then.
 WORLD = "world"
+#: Reason of a rank that stands at a breakpoint of its editor.
+EDITOR_BREAKPOINT = "breakpoint of the editor"
 #: Reason of a rank that was ended to be started anew.
 RESTART = "restart"
 

@@ -58,6 +58,8 @@ class Desk:
         self.awaited: set[str] = set()
         #: Whether the user is asked what a rank asks with `input()`: ranks that wait for that do not hang.
         self.is_asking = False
+        #: Ranks that this session offers to editors, whose coming and going it tells with more words.
+        self.offered = RankSet()
         #: Whether this session starts all ranks anew, and says so itself.
         self.is_restarting = False
         self._lock = threading.RLock()

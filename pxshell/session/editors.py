@@ -135,6 +135,7 @@ class Editors:
         except OSError as error:
             raise UsageError(f"port {port} cannot be had: {error.strerror}; choose another: --port P") from error
         self._offers.append(_Offer(ranks, kept, listener))
+        self._desk.offered |= ranks
         return listener.port
 
     def _bridge(
@@ -193,9 +194,17 @@ class Editors:
     def _close(self, offer: _Offer, why: str) -> None:
         self._offers.remove(offer)
         self._thread.call(partial(offer.listener.close, why))
+        self._tell_offered()
 
     def _forget_closed(self) -> None:
         self._offers = [one for one in self._offers if one.listener.is_open or one.listener.has_editor]
+        self._tell_offered()
+
+    def _tell_offered(self) -> None:
+        offered = EMPTY
+        for offer in self._offers:
+            offered |= offer.ranks
+        self._desk.offered = offered
 
     def close(self) -> None:
         """Close everything, and end the thread."""

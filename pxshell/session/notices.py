@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from pxshell.protocol.message import Message
-from pxshell.protocol.state import RESTART, WORLD, Activity, Liveness, RankState
+from pxshell.protocol.state import EDITOR_BREAKPOINT, RESTART, WORLD, Activity, Liveness, RankState
 from pxshell.protocol.types import RUN
 from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.events import Level, Text
@@ -28,7 +28,7 @@ _GATHER_S = 0.5
 #: Pauses whose ranks are remembered, so that none is told twice.
 _PAUSES = 10_000
 #: What is said of ranks that are new processes.
-_ANEW = "started anew"
+_ANEW = " started anew"
 _LEVELS: dict[Liveness, Level] = {Liveness.OK: "info", Liveness.DEAD: "error"}
 
 
@@ -44,6 +44,8 @@ class Notices:
         self._ends: dict[tuple[int | None, bool], RankSet] = {}
         #: Ranks that end with their world, or are started anew, by what is said of them.
         self._together: dict[str, RankSet] = {}
+        #: Who has an editor.
+        self._debugged = desk.ranks_that(_is_debugged)
         self._timer: threading.Timer | None = None
         self._gather = gather
         self._liveness: dict[int, Liveness] = {}
@@ -119,7 +121,7 @@ class Notices:
             text = self._end_text(status, ranks, has_raised=has_raised)
             self._desk.say(text, "warning" if status else "info", ranks)
         for text, ranks in sorted(together.items(), key=lambda one: one[1].first):
-            self._desk.say(f"{ranks} {text}", "warning", ranks)
+            self._desk.say(f"{ranks}{text}", "info" if text.startswith(":") else "warning", ranks)
 
     def _end_text(self, status: int | None, ranks: RankSet, *, has_raised: bool) -> str:
         how = exit_text(RankState(Activity.ENDED, exit=status))
@@ -145,6 +147,7 @@ class Notices:
             self._flush()  # first that they are new, then what has become of them
         if old := changed - renewed:
             self._say_liveness(old, state)
+        self._editor(message.ranks, state)
         if has_failed(state):
             self._failures.heard(message.ranks, state)
         elif state.activity is Activity.STARTING:
@@ -175,7 +178,7 @@ class Notices:
         do = "does" if len(ranks) == 1 else "do"
         if state.reason == WORLD:
             at = f" at {place_text(state)}" if state.file else ""
-            self._tell_soon(f"{clean(state.why)}{at}", ranks)
+            self._tell_soon(f" {clean(state.why)}{at}", ranks)
             return
         if state.reason == RESTART and state.liveness is Liveness.DEAD:
             return  # it was asked for; that they are back is told
@@ -189,13 +192,30 @@ class Notices:
             return
         self._desk.say(texts[state.liveness], _LEVELS.get(state.liveness, "warning"), ranks)
 
-    def _say_pause(self, ranks: RankSet, state: RankState) -> None:
-        """Tell of a pause that the program made itself; the state comes again with each cell there."""
+    def _editor(self, ranks: RankSet, state: RankState) -> None:
+        """Tell that an editor has come to ranks, has gone, or that one of its breakpoints has stopped them."""
+        if not _is_debugged(state):
+            gone, self._debugged = ranks & self._debugged, self._debugged - ranks
+            if state.is_alive and (untold := gone - self._desk.offered):
+                self._tell_soon(": the editor has gone", untold)
+            return
+        new, self._debugged = ranks - self._debugged, self._debugged | ranks
+        if new:
+            self._tell_soon(f": an editor has come, {clean(state.why)}", new)
+        if state.is_stopped and state.reason == EDITOR_BREAKPOINT and (stopped := self._new_in_pause(ranks, state)):
+            self._tell_soon(f": at {place_text(state)} ({state.reason})", stopped)
+
+    def _new_in_pause(self, ranks: RankSet, state: RankState) -> RankSet:
+        """Return those of these ranks that have not been told of in their pause; its state comes with each cell."""
         told = self._told_pauses.pop(state.pause, EMPTY)
         self._told_pauses[state.pause] = told | ranks
         if len(self._told_pauses) > _PAUSES:
             self._told_pauses.popitem(last=False)
-        new = ranks - told
+        return ranks - told
+
+    def _say_pause(self, ranks: RankSet, state: RankState) -> None:
+        """Tell of a pause that the program made itself; the state comes again with each cell there."""
+        new = self._new_in_pause(ranks, state)
         if not new:
             return
         if state.pause in self._desk.awaited:
@@ -208,3 +228,7 @@ class Notices:
         "input_request": _ask,
         "px_state": _state,
     }
+
+
+def _is_debugged(state: RankState) -> bool:
+    return state.is_alive and state.activity is Activity.DEBUGGING

@@ -96,7 +96,7 @@ def test_a_running_rank_stops_at_a_conditional_breakpoint_in_the_users_frame(run
     stopped = editor.event("stopped", reason="breakpoint")
     top = editor.top(stopped)
     assert (top["name"], top["line"], top["source"]["path"]) == ("work", LINE, file_of(running))
-    state = running.node.wait_state("debugging", function="work", line=LINE, reason="debugger")
+    state = running.node.wait_state("debugging", function="work", line=LINE, reason="breakpoint of the editor")
     step = int(editor.value("step", top))
     assert step % 50 == 0
     editor.request("setVariable", variablesReference=editor.variables(top)[""], name="gain", value="1000")

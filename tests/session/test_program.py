@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pxshell.errors import DeadlineError, RefusedError, UsageError
+from pxshell.protocol.state import EDITOR_BREAKPOINT
 from pxshell.ranks import RankSet
 from pxshell.render import Answer, CellAnswers
 from pxshell.session.data import describe
@@ -324,6 +325,25 @@ def test_a_rank_that_dies_right_after_a_restart_is_told(stage):
     stage.client.set_state("3", activity="starting")
     stage.client.set_state("3", activity="starting", liveness="dead", exit=1)
     assert stage.shown() == "3 started anew\n3 died: exit 1\n"
+
+
+def test_editors_that_come_stop_ranks_and_go_are_told_in_a_line_each(running):
+    """Folded, and not again with each cell or step in the stopped frame."""
+    debugging = {"activity": "debugging", "cell": "run", "why": "debugged by me@here"}
+    for rank in "201":
+        running.client.set_state(rank, **debugging)
+    for rank in "021":
+        for _ in range(2):
+            running.client.set_state(rank, **debugging, **PLACE, pause=f"d{rank}-1", reason=EDITOR_BREAKPOINT)
+        running.client.set_state(rank, **debugging, **PLACE, pause=f"d{rank}-2", reason="debugger")
+    wait_until(lambda: len(running.display.events) == 2, 10, what="that editors have come")
+    assert running.shown() == (
+        "0-2: an editor has come, debugged by me@here\n0-2: at sim.py:87 in main (breakpoint of the editor)\n"
+    )
+    for rank in "102":
+        running.client.set_state(rank, activity="busy", cell="run")
+    wait_until(lambda: running.display.events, 10, what="that editors have gone")
+    assert running.shown() == "0-2: the editor has gone\n"
 
 
 def test_a_breakpoint_in_user_code_is_told_once(running):
