@@ -65,5 +65,5 @@ def _list(holder: Holder) -> None:
     if not clusters:
         holder.say("no cluster; start one: %pxcluster start -n 4 [--mpi]")
     for one in clusters:
-        told = (one.name, one.state, f"{one.ranks} ranks" if one.ranks else "", one.script, one.why)
+        told = (one.name, one.doing or one.state, f"{one.ranks} ranks" if one.ranks else "", one.script, one.why)
         holder.say("  ".join(part for part in told if part))

@@ -47,11 +47,12 @@ def show(clusters: list[ClusterInfo], *, as_json: bool) -> None:
 
 
 def _row(info: ClusterInfo) -> tuple[str, ...]:
-    state = _ADVICE.get(info.state, info.state).format(name=info.name, why=info.why)
+    state = _ADVICE.get(info.state, info.doing or info.state).format(name=info.name, why=info.why)
     age = age_in_words(time.time() - info.started) if info.started else ""
     return (info.name, str(info.ranks or ""), info.script, age, state)
 
 
 def _json(info: ClusterInfo) -> str:
-    facts = {name: getattr(info, name) for name in ("name", "state", "script", "launcher", "host", "directory", "why")}
+    names = ("name", "state", "script", "launcher", "host", "directory", "doing", "why")
+    facts = {name: getattr(info, name) for name in names}
     return json_line("px_cluster", ranks_folded(info.ranks), "  ".join(_row(info)), **facts, started=info.started)

@@ -16,7 +16,7 @@ from pxshell.rendezvous.connection import ConnectionInfo
 from pxshell.rendezvous.files import write_private
 from pxshell.rendezvous.names import check_cluster_name
 
-__all__ = ["ClusterFiles", "Keys", "clear", "ended_directory", "read_launch", "sweep", "unlisted"]
+__all__ = ["ClusterFiles", "Keys", "clear", "ended_directory", "read_doing", "read_launch", "sweep", "unlisted"]
 
 _KEPT = 20  # directories of clusters that have ended, for their logs
 
@@ -133,8 +133,20 @@ class ClusterFiles:
 
 def read_launch(directory: Path) -> dict[str, Any]:
     """Return the content of `launch.json`; empty when it cannot be read, as on another machine."""
+    return _read(directory / "launch.json")
+
+
+def read_doing(directory: Path) -> str:
+    """Return what the ranks do, as the controller has written it down: `0-2 paused, 3 running`; "" when not known."""
+    doing = _read(directory / "doing.json")
+    if len(doing) == 1:
+        return next(iter(doing))
+    return ", ".join(f"{ranks or f'{count} ranks'} {word}" for word, (count, ranks) in doing.items())
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads((directory / "launch.json").read_bytes())
+        content = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pxshell.cluster.files import read_launch
+from pxshell.cluster.files import read_doing, read_launch
 from pxshell.errors import ClusterNotFoundError, NoClusterError, UsageError
 from pxshell.rendezvous import connection, worlds
 from pxshell.rendezvous.connection import FoundCluster
@@ -38,6 +38,8 @@ class ClusterInfo:
     host: str = ""
     #: The directory with sockets and logs, on that host.
     directory: str = ""
+    #: What its ranks do: `0-2 paused, 3 running`; "" when not known here.
+    doing: str = ""
     #: Why it is stale or unusable, in one line.
     why: str = ""
     world: World | None = None
@@ -94,6 +96,7 @@ def _cluster(found: FoundCluster) -> ClusterInfo:
         started=info.started,
         host=info.host,
         directory=info.directory,
+        doing=read_doing(Path(info.directory)) if found.is_alive else "",
         why="" if found.is_alive else f"its controller (process {info.pid}) has ended",
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pxshell.controller.doing import Doing
 from pxshell.controller.files import ControllerFile, LaunchFacts
 from pxshell.controller.history import History
 from pxshell.controller.stops import KeptStops
@@ -75,6 +76,8 @@ class Controller:
         #: What keeps cells and their answers; None keeps none.
         self.history: History | None = None
         self._stops = KeptStops()
+        #: What tells `pxshell list` what ranks do; None tells nothing.
+        self.doing: Doing | None = None
         self._answers: dict[str, Callable[[Peer, Message], None]] = {
             "px_status_request": self._status,
             "px_attend_request": self._attend,
@@ -128,6 +131,7 @@ class Controller:
             self._maybe_finish()
             return
         self._branches.lose(ranks, f"its node is gone: {why}")
+        self._states_changed()
         self._finish_later()
 
     def node_ended(self) -> None:
@@ -149,6 +153,11 @@ class Controller:
         if silent:
             self._cut_from_ranks(self._branches.nodes.get(peer, RankSet()), "its node does not answer")
         self._branches.show_silence(peer, silent)
+        self._states_changed()
+
+    def _states_changed(self) -> None:
+        if self.doing is not None:
+            self.doing.changed()
 
     # -- a debugger's tunnels: who stands at a breakpoint is let go when nobody can ------------------------------------
 
@@ -203,8 +212,10 @@ class Controller:
             self._notes.append(text)
             # "2: it has not joined: ..." is the answer to whoever asks rank 2.
             self._absent |= {rank: text.removeprefix(f"{message.ranks}: ") for rank in message.ranks}
-        elif message.type == "px_state" and self._branches.learn(message):
-            self._finish_later()
+        elif message.type == "px_state":
+            if self._branches.learn(message):
+                self._finish_later()
+            self._states_changed()
         if self._tunnels.said(message):
             self._watch_tunnels()
         self._up.add(message, self._branches.nodes.get(node, EMPTY))

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from pxshell.controller.controller import Controller
+from pxshell.controller.doing import Doing
 from pxshell.controller.files import ControllerFile, LaunchFacts
 from pxshell.controller.history import History
 from pxshell.protocol.types import Role
@@ -43,6 +44,7 @@ async def serve(directory: Path, node: subprocess.Popen[bytes]) -> None:
         settings=transport_settings(size_limits()),
     )
     controller.history = History(loop, directory / "history.sqlite")
+    controller.doing = Doing(loop, directory / "doing.json", lambda: controller.states)
     controller.node_runs = True
     ended = asyncio.create_task(_watch(node, controller))
     write_private(directory / "controller.ready", json.dumps({"pid": os.getpid()}).encode())
@@ -50,6 +52,7 @@ async def serve(directory: Path, node: subprocess.Popen[bytes]) -> None:
     connection.remove(file.name)
     await controller.say_goodbye(_LAST_WORDS)
     controller.server.close()
+    controller.doing.close()
     await ended
     controller.history.close()
 

@@ -9,6 +9,7 @@ from functools import reduce
 from operator import or_
 from typing import Any, Self
 
+from pxshell.protocol.types import RUN
 from pxshell.ranks import EMPTY, RankSet
 
 __all__ = [
@@ -171,6 +172,13 @@ class RankState:
         """Return the `px_state` content."""
         content: dict[str, Any] = {name: getattr(self, name) for name in _FIELDS}
         return content | {"activity": str(self.activity), "liveness": str(self.liveness)}
+
+    @property
+    def word(self) -> str:
+        """What the rank does, in a word: `running` its script, else its activity; its liveness if that is not good."""
+        if self.liveness is not Liveness.OK and self.activity is not Activity.ENDED:
+            return str(self.liveness)
+        return "running" if self.activity is Activity.BUSY and self.cell == RUN else str(self.activity)
 
     @property
     def is_stopped(self) -> bool:

@@ -18,15 +18,22 @@ class InsecureFileError(Exception):
     """A file that somebody else could have written or read; the text says what is wrong and what to do."""
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file with mode 0600; whoever reads it meanwhile sees the old one or the new one."""
+def write_private(path: Path, data: bytes, *, is_lasting: bool = True) -> None:
+    """Write a file with mode 0600; whoever reads it meanwhile sees the old one or the new one.
+
+    Args:
+        path: Where; what was there is replaced.
+        data: All of it.
+        is_lasting: Wait until it would survive the machine's crash.
+    """
     temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(descriptor)
+            if is_lasting:
+                os.fsync(descriptor)
         temporary.rename(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

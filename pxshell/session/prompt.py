@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from pxshell.protocol.state import WORLD, Activity, Liveness, RankState
+from pxshell.protocol.state import WORLD, Activity, RankState
 from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.events import States
 from pxshell.session.answers import clean
-from pxshell.session.desk import is_running_script
 from pxshell.session.places import exit_text
 from pxshell.session.ports import ClientPort
 from pxshell.session.waiting import place_text
 
-__all__ = ["prompt_text", "state_word", "states_of", "toolbar_text"]
-
-
-def state_word(state: RankState) -> str:
-    """Return a rank's state in a word."""
-    if state.liveness is not Liveness.OK and state.activity is not Activity.ENDED:
-        return str(state.liveness)
-    return "running" if is_running_script(state) else str(state.activity)
+__all__ = ["prompt_text", "states_of", "toolbar_text"]
 
 
 def prompt_text(client: ClientPort, focus: RankSet) -> str:
@@ -33,7 +25,7 @@ def prompt_text(client: ClientPort, focus: RankSet) -> str:
 
 
 def _prompt_word(state: RankState) -> str:
-    word = state_word(state)
+    word = state.word
     if word in {"paused", "debugging", "failed"} and state.file:
         place = place_text(state).partition(" in ")[0]
         place = f"{place} up {state.depth}" if state.depth else place
@@ -46,7 +38,7 @@ def toolbar_text(client: ClientPort) -> str:
     """Return one line about all ranks: `sim-1  sim.py  0-1 paused  2-3 held`."""
     words: dict[str, RankSet] = {}
     for ranks, state in client.states.groups():
-        word = state_word(state)
+        word = state.word
         words[word] = words.get(word, EMPTY) | ranks
     told = [f"{ranks} {word}" for word, ranks in words.items()]
     return "  ".join(part for part in (client.name, client.snapshot.script, *told) if part)
@@ -58,7 +50,7 @@ def states_of(client: ClientPort) -> States:
     ranks = f"{snapshot.size} {'MPI ' if snapshot.mpi else ''}rank{'' if snapshot.size == 1 else 's'}"
     mpi = f" ({snapshot.mpi})" if snapshot.mpi else ""
     script = f", {snapshot.script}" if snapshot.script else ""
-    rows = tuple((who, state_word(state), _where(state)) for who, state in client.states.groups())
+    rows = tuple((who, state.word, _where(state)) for who, state in client.states.groups())
     return States(f"cluster {client.name}, {ranks}{mpi}{script}", rows)
 
 

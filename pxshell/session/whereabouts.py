@@ -8,9 +8,10 @@ from typing import Any
 from pxshell.protocol.state import Activity, Liveness, RankState
 from pxshell.ranks import RankSet
 from pxshell.render.events import Missing, States
+from pxshell.session.answers import clean
 from pxshell.session.aside import wait_aside
 from pxshell.session.desk import Desk
-from pxshell.session.prompt import state_word, states_of
+from pxshell.session.prompt import states_of
 from pxshell.session.waiting import place_text
 
 __all__ = ["whereabouts"]
@@ -28,7 +29,7 @@ def whereabouts(desk: Desk) -> States:
     for ranks, content in request.replies():
         for state_ranks, state in desk.client.states.among(ranks):
             if _is_away(state):
-                place = places.setdefault((state_word(state), _place(content)), [])
+                place = places.setdefault((state.word, _place(content, state)), [])
                 place.append((state_ranks, float(content.get("seconds", 0.0))))
     rows = [(_union(found), word, _told(place, found)) for (word, place), found in places.items()]
     rows += _silent_rows(desk, silent)
@@ -43,20 +44,22 @@ def _silent_rows(desk: Desk, silent: Iterable[Missing]) -> list[tuple[RankSet, s
     rows: dict[tuple[str, str], RankSet] = {}
     for missing in silent:
         for ranks, state in desk.client.states.among(missing.ranks):
-            key = (state_word(state), missing.why)
+            key = (state.word, missing.why)
             rows[key] = rows.get(key, RankSet()) | ranks
     return [(ranks, word, why) for (word, why), ranks in rows.items()]
 
 
 def _is_away(state: RankState) -> bool:
     """Tell whether a rank has to be asked; one that holds the GIL may not even have said that it is busy."""
-    is_busy = state.activity in {Activity.BUSY, Activity.HELD}
+    is_free = state.activity is Activity.DEBUGGING and not state.is_stopped
+    is_busy = is_free or state.activity in {Activity.BUSY, Activity.HELD}
     return state.is_alive and (is_busy or state.liveness is Liveness.UNRESPONSIVE)
 
 
-def _place(content: Mapping[str, Any]) -> str:
+def _place(content: Mapping[str, Any], state: RankState) -> str:
     where = {name: content[name] for name in ("file", "line", "function") if name in content}
-    return place_text(RankState(Activity.BUSY, **where))
+    who = clean(state.why) if state.activity is Activity.DEBUGGING else ""
+    return ", ".join(part for part in (place_text(RankState(Activity.BUSY, **where)), who) if part)
 
 
 def _told(place: str, found: list[tuple[RankSet, float]]) -> str:

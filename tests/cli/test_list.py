@@ -32,6 +32,21 @@ def test_the_list_shows_what_there_is_and_what_to_do(capsys, on_disk, joined):
     assert "has ended; clean up: pxshell stop old-owl" in by_name["old-owl"][1]
 
 
+def test_the_list_says_what_ranks_do(capsys, on_disk):
+    """A paused cluster, and one that idles, are not `running`."""
+    (on_disk("calm-fox").directory / "doing.json").write_text('{"paused": [3, "0-2"], "running": [64, ""]}')
+    (on_disk("old-owl").directory / "doing.json").write_text('{"idle": [4, "0-3"]}')
+    assert main(["list"]) == 0
+    _, fox, owl = capsys.readouterr().out.splitlines()
+    assert fox.endswith("  0-2 paused, 64 ranks running")
+    assert owl.endswith("  idle")
+    assert main(["list", "--json"]) == 0
+    entries = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [(entry["state"], entry["doing"]) for entry in entries] == [
+        ("running", "0-2 paused, 64 ranks running"), ("running", "idle"),
+    ]  # fmt: skip
+
+
 def test_the_list_as_json_has_ranks_type_and_text_in_each_line(capsys, on_disk):
     """One object a line."""
     on_disk("sim-1", script="sim.py", launcher="mpi")

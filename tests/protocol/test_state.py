@@ -169,3 +169,18 @@ def test_a_rank_is_stopped_when_a_pause_holds_it(state):
     """An editor's stop is one, too; an editor that lets it run is none."""
     held = state.activity in {Activity.PAUSED, Activity.HELD, Activity.DEBUGGING}
     assert state.is_stopped == (held and state.pause == "p1")
+
+
+@pytest.mark.parametrize(
+    ("state", "word"),
+    [
+        (RankState(Activity.BUSY, cell="run"), "running"),
+        (RankState(Activity.BUSY, cell="c1"), "busy"),
+        (RankState(Activity.BUSY, Liveness.UNRESPONSIVE, cell="run"), "unresponsive"),
+        (RankState(Activity.PAUSED, cell="run"), "paused"),
+        (RankState(Activity.ENDED, Liveness.DEAD), "ended"),
+    ],
+)
+def test_the_word_of_a_state_is_what_people_call_it(state, word):
+    """A script runs, other cells are busy; who does not answer is known by that, and an end is an end."""
+    assert state.word == word

@@ -552,6 +552,18 @@ def test_status_shows_where_each_group_is(running):
 # Names and results.
 
 
+def test_the_whereabouts_of_a_rank_that_an_editor_lets_run_are_asked_for(running):
+    """It has no place of its own while it runs; who debugs it is told beside it."""
+    running.client.set_state("2", activity="debugging", cell="run", why="debugged by me@here")
+    where = {"status": "ok", **PLACE, "seconds": 7.0}
+    running.client.on("px_where_request", replies("px_where_reply", (None, where)))
+    rows = [(str(ranks), word, told) for ranks, word, told in running.session.whereabouts().rows]
+    assert rows == [
+        ("0-1,3", "running", "sim.py:87 in main, for 7 s"),
+        ("2", "debugging", "sim.py:87 in main, debugged by me@here, for 7 s"),
+    ]
+
+
 def test_states_and_names_are_rank_sets(stage):
     stage.client.set_state("2", activity="busy", cell="run")
     stage.session.set_focus("--name left 0-1")
