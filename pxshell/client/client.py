@@ -202,6 +202,10 @@ class Client:
     ) -> Request:
         """Send one request to ranks; return what collects the answers.
 
+        Requests on the control lane overtake cells. To interrupt a cell, name it: `interrupt_request` with its id as
+        `cell` hits that one or none. `px_signal_request` is for the process, whatever runs there when it comes: wait
+        for its answer before you send a cell that it is not meant for.
+
         Args:
             type: a type of `protocol.types` that goes down.
             content: its content.
