@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pxshell.protocol.state import StateTable
-from pxshell.ranks import RankSet
+from pxshell.ranks import EMPTY, RankSet
 from pxshell.rendezvous.files import write_private
 
 __all__ = ["Doing", "doing_of"]
@@ -32,7 +32,7 @@ def doing_of(states: StateTable) -> dict[str, tuple[int, str]]:
     for who, state in groups:
         counts[state.word] = counts.get(state.word, 0) + len(who)
         if len(groups) <= _GROUPS:
-            ranks[state.word] = ranks.get(state.word, RankSet()) | who
+            ranks[state.word] = ranks.get(state.word, EMPTY) | who
     told = {word: str(who) for word, who in ranks.items()}
     short = {word: text if len(text) <= _LONGEST else "" for word, text in told.items()}
     return {word: (count, short.get(word, "")) for word, count in counts.items()}

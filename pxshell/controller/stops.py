@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pxshell.protocol.message import Message
-from pxshell.ranks import RankSet
+from pxshell.ranks import EMPTY, RankSet
 
 __all__ = ["KeptStops"]
 
@@ -46,7 +46,7 @@ class KeptStops:
         self._raises = {names: ranks for names, ranks in others if ranks}
         names = tuple(str(name) for name in message.data()["types"])
         if names and (names in self._raises or len(self._raises) < _RAISES):
-            self._raises[names] = self._raises.get(names, RankSet()) | message.ranks
+            self._raises[names] = self._raises.get(names, EMPTY) | message.ranks
 
     def of(self, ranks: RankSet) -> list[tuple[RankSet, dict[str, Any]]]:
         """Return the contents of `px_breakpoints` for ranks that have just come."""

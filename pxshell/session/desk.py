@@ -10,7 +10,7 @@ from typing import Any
 from pxshell.errors import RefusedError, UsageError
 from pxshell.protocol.state import Activity, RankState
 from pxshell.protocol.types import RUN
-from pxshell.ranks import RankSet
+from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.display import Display
 from pxshell.render.events import Event, Level, Notice, Progress
 from pxshell.session.answers import clean
@@ -59,7 +59,7 @@ class Desk:
         #: Whether the user is asked what a rank asks with `input()`: ranks that wait for that do not hang.
         self.is_asking = False
         #: Ranks that this session offers to editors, whose coming and going it tells with more words.
-        self.offered = RankSet()
+        self.offered = EMPTY
         #: Whether this session starts all ranks anew, and says so itself.
         self.is_restarting = False
         self._lock = threading.RLock()
