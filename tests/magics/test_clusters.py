@@ -1,10 +1,11 @@
 """Tests of %pxcluster and of the plain display: starting, attaching, listing, stopping, and what is printed."""
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
 from pxshell.magics.plain_display import PlainDisplay
 
+from pxshell.cluster import ClusterInfo
 from pxshell.ranks import RankSet
 from pxshell.render import Notice, Progress
 from pxshell.testing.scripted import ScriptedClient
@@ -77,9 +78,12 @@ def test_one_attaches_by_name_and_unloading_leaves_the_cluster_running(alone, cl
 
 def test_clusters_are_listed(alone, clusters, monkeypatch):
     assert alone.run("%pxcluster list") == "no cluster; start one: %pxcluster start -n 4 [--mpi]\n"
-    one = SimpleNamespace(name="calm-fox", state="running", ranks=4, script="sim.py", why="")
-    monkeypatch.setattr(FakeCluster, "listed", (one,))
-    assert alone.run("%pxcluster list") == "calm-fox  running  4 ranks  sim.py\n"
+    one = ClusterInfo("calm-fox", "running", ranks=4, script="sim.py")
+    two = replace(one, name="old-owl", doing="0-2 paused, 3 running")
+    monkeypatch.setattr(FakeCluster, "listed", (one, two))
+    assert alone.run("%pxcluster list") == (
+        "calm-fox  running  4 ranks  sim.py\nold-owl  0-2 paused, 3 running  4 ranks  sim.py\n"
+    )
 
 
 @pytest.mark.parametrize(
