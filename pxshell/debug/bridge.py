@@ -73,6 +73,8 @@ class Bridge:
             self._editor_received, self._editor_drained, lambda: self._close("the editor has gone")
         )
         self._channels = {rank: Channel(loop, client, rank, who, self) for rank in ranks}
+        self._has_news = False
+        self._unsubscribe = client.subscribe(self._heard)
 
     def close(self, why: str) -> None:
         """End the session from this side: the editor is told why, the ranks are as they were before."""
@@ -83,6 +85,7 @@ class Bridge:
         if self._is_over:
             return
         self._is_over = True
+        self._unsubscribe()
         for channel in self._channels.values():
             channel.close(why)
         self._stream.close()
@@ -146,6 +149,16 @@ class Bridge:
     def channel_ended(self, rank: int, why: str) -> None:
         """Tell the editor that a rank is gone."""
         self._do(self._conversation.rank_ended(rank, why))
+
+    def _heard(self, message: Message) -> None:
+        """Have the news looked at, once for many; in the client's thread."""
+        if message.type == "px_state" and not self._has_news:
+            self._has_news = True
+            self._loop.call_soon_threadsafe(self._look_at_states)
+
+    def _look_at_states(self) -> None:
+        self._has_news = False
+        self._do(self._conversation.states_changed())
 
     # -- effects -------------------------------------------------------------------------------------------------------
 

@@ -81,6 +81,10 @@ class Children:
         """Nothing is put off here."""
         return []
 
+    def states_changed(self) -> list[Effect]:
+        """No rank is behind this session."""
+        return []
+
     def rank_refused(self, rank: int, why: str) -> list[Effect]:
         """No rank is behind this session."""
         return []

@@ -80,6 +80,9 @@ class Conversation(Protocol):
     def due(self) -> list[Effect]:
         """Do what was put off by `Later`."""
 
+    def states_changed(self) -> list[Effect]:
+        """Hear that some rank does something else now."""
+
     def rank_refused(self, rank: int, why: str) -> list[Effect]:
         """A rank does not take the editor, or cannot be reached."""
 

@@ -9,7 +9,16 @@ from pxshell.debug.conversation import Effect, End, Json, Source, ToEditor, ToRa
 from pxshell.debug.early import Early
 from pxshell.debug.sources import Sources
 
-__all__ = ["KNOWN_REQUESTS", "Relay", "pythons_own", "tamed", "with_description"]
+__all__ = [
+    "KNOWN_REQUESTS",
+    "STEPS",
+    "Relay",
+    "paused_later",
+    "pythons_own",
+    "tamed",
+    "why_no_step",
+    "with_description",
+]
 
 #: What debugpy's engine answers. On anything else it prints a line in the user's program and is silent.
 KNOWN_REQUESTS = frozenset(
@@ -44,6 +53,13 @@ KNOWN_REQUESTS = frozenset(
         "variables",
     }
 )
+#: What moves a thread a little.
+STEPS = frozenset({"next", "stepIn", "stepOut"})
+#: When a rank that does this stops, if it is told to now.
+_STOPS_LATER = {
+    "idle": "is idle: it stops in the next cell that it runs",
+    "held": "waits in C, in MPI for instance: it stops when it comes out of it",
+}
 #: What it offers and an editor must not use: the rank is not the editor's to end.
 _NOT_OFFERED = ("supportTerminateDebuggee", "supportsTerminateRequest", "supportsRestartRequest")
 
@@ -55,10 +71,12 @@ class Relay:
         rank: Which.
         cluster: Its cluster's name, for people.
         has_file: Tells whether the editor can open a file of this path.
+        doing: Tells what a rank does, in one word (see `word_of`).
     """
 
-    def __init__(self, rank: int, cluster: str, has_file: Callable[[str], bool]) -> None:
+    def __init__(self, rank: int, cluster: str, has_file: Callable[[str], bool], doing: Callable[[int], str]) -> None:
         self._rank = rank
+        self._doing = doing
         self._name = f"rank {rank} of {cluster}"
         self._sources = Sources(has_file)
         self._early = Early()
@@ -78,10 +96,15 @@ class Relay:
             return [ToEditor(failure(message, self._refusal)), End(self._refusal)]
         if command not in KNOWN_REQUESTS:
             return [ToEditor(failure(message, f"debugpy does not know {command}"))]
+        if command in STEPS and self._doing(self._rank) == "failed":
+            return [ToEditor(failure(message, why_no_step(self._name)))]
         file = self._sources.file_of(message)
+        if file is not None:
+            return [Source(self._rank, file[1], message)]
         if not self._has_spoken:
             self._first.append(message)
-        return [ToRank(self._rank, message)] if file is None else [Source(self._rank, file[1], message)]
+        remarks = paused_later(self._name, self._doing(self._rank)) if command == "pause" else []
+        return [ToRank(self._rank, message), *remarks]
 
     def rank_said(self, rank: int, message: Json) -> list[Effect]:
         """Hand a response or event on; see `Conversation`."""
@@ -120,6 +143,10 @@ class Relay:
         """Nothing is put off here."""
         return []
 
+    def states_changed(self) -> list[Effect]:
+        """No name says what the rank does."""
+        return []
+
     def rank_refused(self, rank: int, why: str) -> list[Effect]:
         """Say why to the requests that wait for this rank, or else to the editor's next one."""
         self._refusal = why
@@ -129,6 +156,24 @@ class Relay:
     def rank_ended(self, rank: int, why: str) -> list[Effect]:
         """Say that there is nothing to debug any more."""
         return [*farewell(f"{self._name}: {why}"), End(why)]
+
+
+def paused_later(who: str, doing: str) -> list[Effect]:
+    """Say in the editor's console when a rank stops that cannot now; nothing of one that can.
+
+    Args:
+        who: The rank, for people.
+        doing: What it does, in one word.
+    """
+    if doing not in _STOPS_LATER:
+        return []
+    output = {"category": "important", "output": f"{who} {_STOPS_LATER[doing]}\n"}
+    return [ToEditor({"type": "event", "event": "output", "body": output})]
+
+
+def why_no_step(who: str) -> str:
+    """Say why a rank that has failed takes no step: debugpy would let the exception go on, and with it the job end."""
+    return f"{who} has failed, and its frames run no more: look at them, or Continue to let the exception go on"
 
 
 def with_description(stopped: Json) -> dict[str, Any]:

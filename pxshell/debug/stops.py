@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,5 +66,10 @@ class Stops:
                 body = {**stop.body, "threadId": stop.thread, "description": text, "text": text}
                 told.append(body | {"allThreadsStopped": False, "preserveFocusHint": bool(told)})
         if len(ordered) == 1 and {stop.rank for stop in ordered[0][1]} == set(everybody):
-            return [told[0] | {"allThreadsStopped": True}]
+            hits = {"hitBreakpointIds": found} if (found := _hits(ordered[0][1])) else {}
+            return [told[0] | {"allThreadsStopped": True} | hits]
         return told
+
+
+def _hits(stops: Iterable[Stop]) -> list[int]:
+    return sorted({number for stop in stops for number in stop.body.get("hitBreakpointIds") or ()})

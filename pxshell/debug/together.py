@@ -15,8 +15,8 @@ from pxshell.debug.conversation import Effect, End, Json, Later, Source, ToEdito
 from pxshell.debug.early import Early
 from pxshell.debug.gathering import Gathering
 from pxshell.debug.ids import Ids
-from pxshell.debug.merging import merged_breakpoints
-from pxshell.debug.relay import KNOWN_REQUESTS, pythons_own, tamed
+from pxshell.debug.merging import MergedBreakpoints
+from pxshell.debug.relay import KNOWN_REQUESTS, STEPS, paused_later, pythons_own, tamed, why_no_step
 from pxshell.debug.sources import Sources
 from pxshell.debug.stops import Stop, Stops
 from pxshell.ranks import RankSet
@@ -28,7 +28,7 @@ FOLD_S = 0.05
 #: The same where one key lets all of them step: they begin and end at slightly different times.
 LOCKSTEP_FOLD_S = 0.2
 
-_MOVING = frozenset({"continue", "next", "stepIn", "stepOut"})
+_MOVING = STEPS | {"continue"}
 _Answered: TypeAlias = Callable[[int, Json], list[Effect]]
 
 
@@ -39,22 +39,34 @@ class Together:
         ranks: Whom the editor debugs.
         cluster: Their cluster's name, for people.
         has_file: Tells whether the editor can open a file of this path.
+        doing: Tells what a rank does, in one word (see `word_of`).
         lockstep: Continue, steps and pause act on all ranks, not on the selected one.
     """
 
-    def __init__(self, ranks: RankSet, cluster: str, has_file: Callable[[str], bool], *, lockstep: bool) -> None:
+    def __init__(
+        self,
+        ranks: RankSet,
+        cluster: str,
+        has_file: Callable[[str], bool],
+        doing: Callable[[int], str],
+        *,
+        lockstep: bool,
+    ) -> None:
         self._all = ranks
         self._cluster = cluster
         self._lockstep = lockstep
+        self._doing = doing
         self._alive = set(ranks)
         self._stopped: set[int] = set()
         self._numbers = itertools.count(1)
         self._waiting: dict[tuple[int, int], _Answered] = {}
         self._gatherings: list[Gathering] = []
         self._threads, self._frames, self._variables = Ids(), Ids(), Ids()
-        self._breakpoints = Ids()
+        self._breakpoints = MergedBreakpoints()
         #: The thread of each rank that stands for it: the main one.
         self._main: dict[int, int] = {}
+        #: The word that the editor's list of threads has for a rank, until it is asked to read that again.
+        self._words: dict[int, str] = {}
         self._sources = Sources(has_file)
         self._stops = Stops()
         self._early = Early()
@@ -94,7 +106,7 @@ class Together:
         return self._gather(message, self._alive, lambda bodies: tamed(bodies[min(bodies)]))
 
     def _set_breakpoints(self, message: Json) -> list[Effect]:
-        return self._gather(message, self._alive, lambda bodies: merged_breakpoints(bodies, self._breakpoints))
+        return self._gather(message, self._alive, lambda bodies: self._breakpoints.answered(message, bodies))
 
     def _list_threads(self, message: Json) -> list[Effect]:
         def merged(bodies: dict[int, dict[str, Any]]) -> dict[str, Any]:
@@ -108,8 +120,12 @@ class Together:
         if name != "MainThread":
             return {"id": self._threads.out(rank, number), "name": f"rank {rank} · {name}"}
         self._main[rank] = number
-        word = "paused" if rank in self._stopped else "running"
+        self._words[rank] = word = self._word(rank)
         return {"id": self._threads.out(rank, number), "name": f"rank {rank} · {word}"}
+
+    def _word(self, rank: int) -> str:
+        word = self._doing(rank)
+        return word if rank not in self._stopped or word == "failed" else "paused"
 
     def _move(self, message: Json, command: str) -> list[Effect]:
         """Let the selected rank, or in lockstep all, go on, step or stop."""
@@ -118,13 +134,19 @@ class Together:
         if selected is None:
             return [ToEditor(failure(message, "there is no such thread any more"))]
         targets = {selected[0]: selected[1]}
+        if command in STEPS and self._doing(selected[0]) == "failed":
+            return [ToEditor(failure(message, why_no_step(f"rank {selected[0]}")))]
         if self._lockstep:
-            standing = self._alive & self._stopped
+            # With its exception a job may end: not by a key that was meant for the others.
+            standing = {rank for rank in self._alive & self._stopped if self._doing(rank) != "failed"}
             ranks = self._alive - standing if command == "pause" else standing | {selected[0]}
             targets = {rank: self._main[rank] for rank in ranks if rank in self._main} | targets
         body = {"allThreadsContinued": self._lockstep} if command == "continue" else {}
         sent = {rank: {**message, "arguments": {**arguments, "threadId": number}} for rank, number in targets.items()}
-        return self._gather(message, set(sent), lambda _: body, sent)
+        effects = self._gather(message, set(sent), lambda _: body, sent)
+        if command == "pause":
+            effects += [said for rank in sorted(sent) for said in paused_later(f"rank {rank}", self._doing(rank))]
+        return effects
 
     def _to_selected(self, message: Json) -> list[Effect]:
         """Ask the rank whose thread, frame or variable the request is about; the lowest one for what is none's."""
@@ -259,11 +281,17 @@ class Together:
             frames = (said.get("body") or {}).get("stackFrames") or [{}]
             path = str((frames[0].get("source") or {}).get("path") or "")
             place = f"{PurePath(path).name}:{frames[0].get('line')}" if path else ""
-            is_first = self._stops.add(Stop(rank, thread, body, place))
+            is_first = self._stops.add(Stop(rank, thread, self._with_hits(rank, body), place))
             return [Later(LOCKSTEP_FOLD_S if self._lockstep else FOLD_S)] if is_first else []
 
         asked = {"type": "request", "command": "stackTrace", "arguments": {"threadId": number, "levels": 1}}
         return self._ask(rank, asked, answered)
+
+    def _with_hits(self, rank: int, body: Json) -> dict[str, Any]:
+        made = dict(body)
+        if hits := self._breakpoints.hit(rank, made.pop("hitBreakpointIds", None) or ()):
+            made["hitBreakpointIds"] = hits
+        return made
 
     def due(self) -> list[Effect]:
         """Tell the stops that have come together."""
@@ -276,8 +304,19 @@ class Together:
         if int(body.get("threadId", 0)) != self._main.get(rank) and not body.get("allThreadsContinued"):
             return continued
         self._goes_on(rank)
-        # Makes an editor read the thread's name again, in which it still says that it is paused.
-        return [*continued, _event("thread", {"reason": "started", "threadId": thread})]
+        return [*continued, self._named_anew(thread)]
+
+    def states_changed(self) -> list[Effect]:
+        """Let the editor read the names of threads again whose word is not true any more."""
+        old = [rank for rank, word in self._words.items() if rank in self._alive and word != self._word(rank)]
+        for rank in old:
+            del self._words[rank]
+        return [self._named_anew(self._threads.out(rank, self._main[rank])) for rank in sorted(old)]
+
+    @staticmethod
+    def _named_anew(thread: int) -> Effect:
+        """Make an editor read a thread's name again: there is no event for that; of a known thread this does it."""
+        return _event("thread", {"reason": "started", "threadId": thread})
 
     def _goes_on(self, rank: int) -> None:
         self._stopped.discard(rank)
@@ -298,7 +337,10 @@ class Together:
         return [_event("process", {"name": name, "isLocalProcess": False, "startMethod": "attach"})]
 
     def _rank_breakpoint(self, rank: int, body: Json) -> list[Effect]:
-        return []  # what one rank found out later would overwrite what all have said
+        return [_event("breakpoint", one) for one in self._breakpoints.changed(rank, body)]
+
+    def _rank_over(self, rank: int, body: Json) -> list[Effect]:
+        return []  # its channel's end says why
 
     _EVENTS: ClassVar[dict[str, Callable[[Together, int, dict[str, Any]], list[Effect]]]] = {
         "initialized": _rank_initialized,
@@ -308,8 +350,8 @@ class Together:
         "output": _rank_output,
         "process": _rank_process,
         "breakpoint": _rank_breakpoint,
-        "exited": _rank_breakpoint,
-        "terminated": _rank_breakpoint,
+        "exited": _rank_over,
+        "terminated": _rank_over,
     }
 
     # -- the end of ranks ----------------------------------------------------------------------------------------------
@@ -332,6 +374,8 @@ class Together:
             del self._waiting[key]
         for gathering in list(self._gatherings):
             effects += gathering.gone(rank)
+        effects += [_event("breakpoint", one) for one in self._breakpoints.lose(rank)]
+        self._words.pop(rank, None)
         if rank in self._main:
             thread = self._threads.out(rank, self._main.pop(rank))
             effects.append(_event("thread", {"reason": "exited", "threadId": thread}))

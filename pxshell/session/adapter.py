@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pxshell.debug.bridge import Bridge
 from pxshell.debug.conversation import Conversation
+from pxshell.debug.doing import word_of
 from pxshell.debug.loop import LoopThread
 from pxshell.debug.relay import Relay
 from pxshell.debug.stream import EditorStream
@@ -59,10 +60,11 @@ def serve_stdio(
         return EditorStream(thread.loop, source, sink, over.set, received=received, drained=drained, ended=ended)
 
     conversation: Conversation
+    doing = lambda rank: word_of(client.states.of(rank))  # noqa: E731
     if together:
-        conversation = Together(ranks, client.name, _is_here, lockstep=lockstep)
+        conversation = Together(ranks, client.name, _is_here, doing, lockstep=lockstep)
     else:
-        conversation = Relay(ranks.first, client.name, _is_here)
+        conversation = Relay(ranks.first, client.name, _is_here, doing)
     thread.call(lambda: Bridge(thread.loop, client, ranks, who_debugs(), conversation, open_stream, lambda _: None))
     try:
         over.wait()

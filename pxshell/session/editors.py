@@ -14,6 +14,7 @@ from typing import cast
 from pxshell.debug.bridge import Bridge, OpenStream
 from pxshell.debug.children import Children
 from pxshell.debug.conversation import Conversation
+from pxshell.debug.doing import word_of
 from pxshell.debug.launch_json import Adapter, Entry, configuration, write_entries
 from pxshell.debug.listener import Listener
 from pxshell.debug.loop import LoopThread
@@ -144,13 +145,14 @@ class Editors:
         """Join an editor that has come with its ranks; in the loop's thread."""
         client = self._desk.client
         conversation: Conversation
+        doing = lambda rank: word_of(client.states.of(rank))  # noqa: E731
         if options.sessions:
             conversation = Children({rank: self._children[rank] for rank in ranks})
             ranks = EMPTY
         elif options.together:
-            conversation = Together(ranks, client.name, _is_here, lockstep=options.lockstep)
+            conversation = Together(ranks, client.name, _is_here, doing, lockstep=options.lockstep)
         else:
-            conversation = Relay(ranks.first, client.name, _is_here)
+            conversation = Relay(ranks.first, client.name, _is_here, doing)
         return Bridge(self._thread.loop, client, ranks, who_debugs(), conversation, open_stream, ended)
 
     def _say(self, ranks: RankSet, text: str, level: str) -> None:

@@ -15,7 +15,9 @@ class SimulatedRank:
 
     def __init__(self, rank: int, say) -> None:
         self.rank, self.say = rank, say
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count()
+        #: By its number, what it has said last of each breakpoint.
+        self.breakpoints = {}
         self.line = 88
         self.asked = []
         self.verifies = True
@@ -36,8 +38,9 @@ class SimulatedRank:
             self.line += 1
             self.stop("step")
 
-    def stop(self, reason="breakpoint") -> None:
-        self.event("stopped", reason=reason, threadId=1, allThreadsStopped=True)
+    def stop(self, reason="breakpoint", hits=None) -> None:
+        """Stop; debugpy says None of hits where there are none."""
+        self.event("stopped", reason=reason, threadId=1, allThreadsStopped=True, hitBreakpointIds=hits)
 
     def event(self, name, **body) -> None:
         self.say({"type": "event", "event": name, "body": body})
@@ -49,10 +52,17 @@ class SimulatedRank:
         return {"threads": [{"id": 1, "name": "MainThread"}, {"id": 2, "name": "Helper"}]}
 
     def _setBreakpoints(self, arguments):  # noqa: N802 - the protocol's word
-        asked = arguments["breakpoints"]
-        return {
-            "breakpoints": [{"id": n, "verified": self.verifies, "line": one["line"]} for n, one in enumerate(asked)]
-        }
+        made = [
+            {"id": next(self._numbers), "verified": self.verifies, "line": one["line"]}
+            for one in arguments["breakpoints"]
+        ]
+        self.breakpoints |= {one["id"]: one for one in made}
+        return {"breakpoints": made}
+
+    def find(self, number) -> None:
+        """Verify a breakpoint later, as when its module is imported."""
+        self.breakpoints[number] |= {"verified": True}
+        self.event("breakpoint", reason="changed", breakpoint=dict(self.breakpoints[number]))
 
     def _stackTrace(self, _):  # noqa: N802 - as above
         source = {"path": FILE}

@@ -8,8 +8,10 @@ from pxshell.debug.together import Together
 from pxshell.ranks import RankSet
 
 MAKE = {
-    "one": lambda: Stage(Relay(0, "sim-1", lambda _: True), [0]),
-    "all": lambda: Stage(Together(RankSet.span(0, 2), "sim-1", lambda _: True, lockstep=False), [0, 1]),
+    "one": lambda: Stage(Relay(0, "sim-1", lambda _: True, lambda _: "running"), [0]),
+    "all": lambda: Stage(
+        Together(RankSet.span(0, 2), "sim-1", lambda _: True, lambda _: "running", lockstep=False), [0, 1]
+    ),
 }
 
 

@@ -14,9 +14,13 @@ def answer(command, body):
     return {"type": "response", "request_seq": 7, "success": True, "command": command, "body": body}
 
 
+def make(doing="running"):
+    return Relay(2, "sim-1", lambda path: path.startswith("/here"), lambda _: doing)
+
+
 @pytest.fixture
 def relay():
-    return Relay(2, "sim-1", lambda path: path.startswith("/here"))
+    return make()
 
 
 def test_requests_go_to_the_rank_and_its_answers_back_as_they_are(relay):
@@ -47,6 +51,35 @@ def test_what_debugpy_does_not_know_is_refused_here(relay):
     (said,) = relay.editor_said(request("readMemory"))
     assert (said.message["success"], said.message["message"]) == (False, "debugpy does not know readMemory")
     assert relay.editor_said({"type": "response", "command": "runInTerminal"}) == []
+
+
+@pytest.mark.parametrize(
+    ("doing", "told"),
+    [
+        ("running", []),
+        ("idle", ["rank 2 of sim-1 is idle: it stops in the next cell that it runs\n"]),
+        ("held", ["rank 2 of sim-1 waits in C, in MPI for instance: it stops when it comes out of it\n"]),
+    ],
+)
+def test_a_pause_that_does_not_stop_the_rank_now_says_when_it_will(doing, told):
+    """P3: nobody waits unseen."""
+    passed, *said = make(doing).editor_said(request("pause", threadId=1))
+    assert passed == ToRank(2, request("pause", threadId=1))
+    assert [one.message["body"]["output"] for one in said] == told
+
+
+@pytest.mark.parametrize("command", ["next", "stepIn", "stepOut"])
+def test_a_step_of_a_rank_that_has_failed_is_refused(command):
+    """P10: debugpy would let the exception go on, with which an MPI job may end; that is for `continue`."""
+    (said,) = make("failed").editor_said(request(command, threadId=1))
+    assert not said.message["success"]
+    assert said.message["message"].startswith("rank 2 of sim-1 has failed, and its frames run no more")
+    assert make("failed").editor_said(request("continue")) == [ToRank(2, request("continue"))]
+    assert make("running").editor_said(request(command)) == [ToRank(2, request(command))]
+
+
+def test_no_name_of_a_thread_says_what_the_rank_does(relay):
+    assert relay.states_changed() == []
 
 
 def test_the_requests_that_debugpy_knows_are_those_of_the_version_installed():

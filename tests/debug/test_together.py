@@ -10,7 +10,10 @@ from pxshell.ranks import RankSet
 
 def make(count=4, *, lockstep=False):
     ranks = RankSet.span(0, count)
-    return Stage(Together(ranks, "sim-1", lambda path: path == FILE, lockstep=lockstep), ranks)
+    doing = dict.fromkeys(ranks, "running")
+    stage = Stage(Together(ranks, "sim-1", lambda path: path == FILE, doing.get, lockstep=lockstep), ranks)
+    stage.doing = doing
+    return stage
 
 
 @pytest.fixture
@@ -116,6 +119,128 @@ def test_a_breakpoint_that_some_ranks_have_says_which():
     first, second = stage.begin(lines=(88, 90))
     assert (first["verified"], first["message"]) == (True, "on 0,2 of 0-3")
     assert first["id"] != second["id"]
+
+
+def test_a_breakpoint_that_ranks_find_later_says_on_which_it_is_until_it_is_on_all():
+    """P4: as each of them imports the module; the editor is told of its own breakpoint, not of a rank's."""
+    stage = make()
+    for rank in stage.ranks.values():
+        rank.verifies = rank.rank == 0
+    stage.begin()
+    (first,) = stage.body("setBreakpoints", source={"path": FILE}, breakpoints=[{"line": 90}])["breakpoints"]
+    assert (first["verified"], first["message"]) == (True, "on 0 of 0-3")
+    for rank in (1, 2, 3):
+        stage.ranks[rank].find(1)
+    told = stage.events("breakpoint")
+    assert [one["reason"] for one in told] == ["changed"] * 3
+    assert {one["breakpoint"]["id"] for one in told} == {first["id"]}
+    assert [one["breakpoint"].get("message") for one in told] == ["on 0-1 of 0-3", "on 0-2 of 0-3", None]
+    stage.ranks[1].find(1)
+    stage.ranks[1].find(0)  # of the request before, which the editor has replaced
+    stage.ranks[1].event("breakpoint", reason="new", breakpoint={"verified": True})
+    assert stage.events("breakpoint") == []
+
+
+def test_a_rank_that_is_gone_counts_for_no_breakpoint(stage):
+    """P4: what is on all that are left needs no word; what was on it alone is no more."""
+    stage.ranks[3].verifies = False
+    body = stage.body("setBreakpoints", source={"path": FILE}, breakpoints=[{"line": 90}])
+    assert body["breakpoints"][0]["message"] == "on 0-2 of 0-3"
+    stage.do(stage.conversation.rank_ended(3, "the rank is gone"))
+    (told,) = stage.events("breakpoint")
+    assert told == {
+        "reason": "changed",
+        "breakpoint": {"id": body["breakpoints"][0]["id"], "verified": True, "line": 90},
+    }
+    for rank in (0, 1, 2):
+        stage.ranks[rank].event("breakpoint", reason="removed", breakpoint={"id": 1, "verified": False})
+    told = stage.events("breakpoint")
+    assert [one["reason"] for one in told] == ["changed", "changed", "removed"]
+    assert told[0]["breakpoint"]["message"] == "on 1-2 of 0-2"
+
+
+def test_the_breakpoints_that_ranks_have_hit_are_the_editors(stage):
+    """Each debugpy counts its own, from 0; functions beside lines, and those of another file stay."""
+    stage.due()
+    stage.events("stopped")
+    functions = stage.body("setFunctionBreakpoints", breakpoints=[])
+    assert functions == {"breakpoints": []}
+    stage.ranks[2]._setBreakpoints({"breakpoints": [{"line": 1}]})  # its numbers are not those of the others
+    body = stage.body("setBreakpoints", source={"path": "/here/b.py"}, breakpoints=[{"line": 88}, {"line": 90}])
+    first, second = (one["id"] for one in body["breakpoints"])
+    stage.ranks[0].stop(hits=[1])
+    stage.ranks[2].stop(hits=[2])
+    stage.ranks[1].stop(hits=[77])
+    stage.due()
+    assert [one.get("hitBreakpointIds") for one in stage.events("stopped")] == [[first], None, [first]]
+    for rank, hits in ((0, [2]), (1, [1]), (2, [3]), (3, None)):
+        stage.ranks[rank].stop(hits=hits)
+    stage.due()
+    (stopped,) = stage.events("stopped")
+    assert stopped["hitBreakpointIds"] == [first, second]
+
+
+def test_what_a_rank_finds_before_the_others_have_answered_is_not_lost(stage):
+    """P2: its event is about a breakpoint that the editor has no number of yet."""
+    for rank in stage.ranks.values():
+        rank.verifies = False
+    last, take = stage.ranks[3], stage.ranks[3].take
+    last.take = lambda message: (stage.ranks[0].find(1), take(message))
+    body = stage.body("setBreakpoints", source={"path": FILE}, breakpoints=[{"line": 90}])
+    assert stage.events("breakpoint") == []
+    assert (body["breakpoints"][0]["verified"], body["breakpoints"][0]["message"]) == (True, "on 0 of 0-3")
+
+
+def test_a_thread_is_named_by_what_its_rank_does_and_named_anew_when_that_changes(stage):
+    """P6: one that waits in MPI is not called running."""
+    stage.due()
+    threads = threads_of(stage)
+    stage.doing |= {1: "held", 2: "failed"}
+    for rank in (0, 1):
+        stage.ask("continue", threadId=threads[f"rank {rank} · paused"])
+    stage.events("thread")
+    names = threads_of(stage)
+    assert [name for name in names if "Helper" not in name] == [
+        "rank 0 · running",
+        "rank 1 · held",
+        "rank 2 · failed",
+        "rank 3 · paused",
+    ]
+    stage.do(stage.conversation.states_changed())
+    assert stage.events("thread") == []
+    stage.doing |= {0: "idle", 1: "running", 3: "running"}
+    for _ in range(2):  # the second time it is on its way to read them
+        stage.do(stage.conversation.states_changed())
+    numbers = [names["rank 0 · running"], names["rank 1 · held"]]
+    assert stage.events("thread") == [{"reason": "started", "threadId": number} for number in numbers]
+
+
+def test_a_step_leaves_ranks_alone_that_have_failed():
+    """P4: with its exception a job may end."""
+    stage = make(lockstep=True)
+    stage.begin()
+    stage.due()
+    threads = threads_of(stage)
+    stage.doing[2] = "failed"
+    assert "rank 2 has failed" in stage.ask("next", threadId=threads["rank 2 · paused"])["message"]
+    for command in ("next", "continue"):
+        stage.body(command, threadId=threads["rank 0 · paused"])
+        asked = [rank for rank, one in stage.ranks.items() if (command, {"threadId": 1}) in one.asked]
+        assert asked == [0, 1, 3]
+    stage.body("continue", threadId=threads["rank 2 · paused"])
+    assert ("continue", {"threadId": 1}) in stage.ranks[2].asked
+
+
+def test_a_pause_of_ranks_that_cannot_stop_now_says_when_they_will(stage):
+    """P3."""
+    stage.due()
+    threads = threads_of(stage)
+    stage.doing[1] = "idle"
+    stage.body("continue", threadId=threads["rank 1 · paused"])
+    stage.body("pause", threadId=threads["rank 1 · paused"])
+    assert [one["output"] for one in stage.events("output")] == [
+        "rank 1 is idle: it stops in the next cell that it runs\n"
+    ]
 
 
 def test_no_rank_has_it():
