@@ -52,7 +52,7 @@ class _Session:
     tunnel: str
     origin: str
     stream: TunnelSocket
-    #: Whether a pause stood when it came: that pause stands again when it goes.
+    #: Whether a pause stood when it came: then one stands when it goes.
     was_paused: bool
     is_over: bool = False
 
@@ -94,6 +94,8 @@ class Debugger:
         self._session: _Session | None = None
         self._backend: Backend | None = None
         self._stop: Stop | None = None  # the main thread's own: where pydevd has stopped it
+        #: The id of the last pause that is the editor's alone: it ends when the editor goes.
+        self._own_pause = ""
         self._numbers = itertools.count(1)
 
     # -- messages: control thread --------------------------------------------------------------------------------------
@@ -203,7 +205,8 @@ class Debugger:
             self._stand_in.enters = _nothing
             session.stream.close()
             self._forget(session)
-            self._activity.detach(goes_on=not session.was_paused)
+            paused = self._pauser.paused
+            self._activity.detach(goes_on=paused is not None and not self._stays(session, paused))
             about = Request("", session.origin)
             self._outbox.say("px_debug_close", {"why": why}, key=session.tunnel, about=about)
             self._reach_main()
@@ -252,9 +255,9 @@ class Debugger:
         else:
             self._stop = stop
             try:
-                pause = f"d{self._rank}-{next(self._numbers)}"
+                self._own_pause = f"d{self._rank}-{next(self._numbers)}"
                 reason = EDITOR_BREAKPOINT if stop.is_breakpoint else "debugger"
-                has_stopped = self._pauser.breakpoint_here(stop.frame, pause, reason)
+                has_stopped = self._pauser.breakpoint_here(stop.frame, self._own_pause, reason)
             finally:
                 self._stop = None
             if not has_stopped:  # there is no frame of the user's
@@ -269,16 +272,23 @@ class Debugger:
         session, backend = self._session, self._backend
         stop, self._stop = self._stop, None
         if backend is None or session is None or (stop is None and not self.is_attached):
-            return stop is not None
+            if stop is not None:
+                return self._pauser.finish(paused)
+            self._activity.tell()  # that it stays, if the editor's going was told as if it went on
+            return False
         running = paused.frame if paused.error is None else sys._getframe()  # noqa: SLF001 - what has failed runs no more
         if stop is None and paused.error is not None:
             stop = backend.hand_over_failure(paused.error, running)
         self._stand(session, backend, paused, stop or backend.hand_over(running))
         if not session.is_over:
-            return True
+            return self._pauser.finish(paused)
         if not self.is_attached:
             backend.untrace_main(running)
-        return not session.was_paused
+        return not self._stays(session, paused) and self._pauser.finish(paused, unless_asked_for=True)
+
+    def _stays(self, session: _Session, paused: PausedFrame) -> bool:
+        """Tell whether a pause outlasts the editor: one stood when it came, or this one is not its own alone."""
+        return session.was_paused or paused.is_asked_for or paused.pause_id != self._own_pause
 
     def _stand(self, session: _Session, backend: Backend, paused: PausedFrame, stop: Stop) -> None:
         before = self._work.wake

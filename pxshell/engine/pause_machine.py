@@ -183,6 +183,7 @@ class PauseMachine:
 
     def _take_while_paused(self, paused: PausedFrame, request: PauseRequest, value: float | None) -> None:
         if request.is_plain and self.state is PauseState.PAUSED:
+            paused.is_asked_for = True
             self._emit(AlreadyPaused(request.pause_id, paused.pause_id, paused.place))
         elif value is not None and request.is_reached(value):
             self._emit(Passed(request.pause_id, value))
@@ -309,6 +310,13 @@ class PauseMachine:
         if self.state is PauseState.PAUSED:
             self._step(Step.RELEASE)
             paused.release()
+
+    def finish(self, paused: PausedFrame, *, unless_asked_for: bool) -> bool:
+        """End a pause whose cause has gone; returns whether it ends. What is asked for from now on follows it."""
+        if unless_asked_for and paused.is_asked_for and not paused.is_released:
+            return False
+        self._release(paused)
+        return True
 
     @property
     def following(self) -> PauseRequest | None:

@@ -43,6 +43,8 @@ class PausedFrame:
         self.place = place
         self.reason = reason
         self.sync_value = sync_value
+        #: Whether a pause was asked for while this one stood: then it lasts until somebody resumes it. The pauser's.
+        self.is_asked_for = False
         #: The exception that has ended the frame, in one line; "" where the frame goes on.
         self.failure = ""
         #: That exception, until the pause ends.

@@ -199,6 +199,13 @@ class Pauser:
             call_in_main(self._arm)  # which, without a request, disarms
         return outcome
 
+    def finish(self, paused: PausedFrame, *, unless_asked_for: bool = False) -> bool:
+        """End a pause that goes on, for the one who serves it, whose cause has gone; returns whether it ends.
+
+        With `unless_asked_for` it stays if somebody else has asked for a pause while it stood.
+        """
+        return self._locked(lambda: self._machine.finish(paused, unless_asked_for=unless_asked_for)) or False
+
     def cancel(self, pause_id: str) -> bool:
         """Withdraw a request that has not led to a pause yet; returns whether there was one."""
         is_cancelled = self._locked(self._machine.cancel, pause_id) or False

@@ -12,7 +12,6 @@ from dap_client import DapClient
 
 from pxshell.debug.relay import pythons_own
 from pxshell.protocol.tunnel import Chunk, Tunnel
-from pxshell.testing.waiting import wait_until
 
 PROGRAM = """
     import os, time
@@ -187,6 +186,61 @@ def test_a_paused_rank_is_handed_over_and_stays_paused_afterwards(running):
     assert running.node.ask("px_resume_request", {"pause": "p1"}) == {"outcome": "resumed"}
 
 
+def stands_in(node, pause):
+    """Wait until the rank is paused without an editor, then let it go."""
+    node.wait_state("paused", pause=pause)
+    assert node.run("gain", place=f"frame:{pause}")[0].data()["data"]["text/plain"] == "3"
+    assert node.ask("px_resume_request", {"pause": pause}) == {"outcome": "resumed"}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"mode": "line"},
+        {"mode": "sync", "expression": "step", "target": 50, "file": "sim.py", "function": "main"},
+    ],
+    ids=["line", "sync"],
+)
+def test_a_pause_that_was_asked_for_while_an_editor_was_there_stays_when_it_leaves(running, asked):
+    """P5, P6: its peers stand at the same step, and wait for whoever asked."""
+    editor = begin(running)
+    target = {**asked}
+    if "expression" in asked:
+        target |= {"target": int(peek(running.node, "step")) + 50, "file": file_of(running)}
+    running.node.ask("px_pause_request", {"pause": "p1", **target})
+    editor.event("stopped")
+    running.node.wait_state("debugging", pause="p1")
+    running.node.forget()
+    editor.disconnect()
+    stands_in(running.node, "p1")
+
+
+def test_a_rank_at_the_editors_breakpoint_stays_when_somebody_has_asked_for_a_pause(running):
+    """P6: the pause was answered, so it holds; without it the rank goes on with the editor's going."""
+    editor = begin(running, condition="step % 50 == 0")
+    editor.event("stopped")
+    own = running.node.wait_state("debugging", function="work")["pause"]
+    assert running.node.ask("px_pause_request", {"pause": "p1", "mode": "line"})["outcome"] == "paused"
+    running.node.forget()
+    editor.disconnect()
+    stands_in(running.node, own)
+
+
+def test_a_program_that_fails_while_it_is_debugged_stays_failed_when_the_editor_leaves(rig):
+    """P5: with its exception an MPI job may end, which is nothing for an editor's going."""
+    rig.start("--hold", "sim.py", files={"sim.py": PROGRAM.replace("total = doubled * gain", "total = doubled / 0")})
+    rig.node.attend(1, hold=True)
+    editor = begin(rig)
+    rig.node.ask("px_start_request")
+    pause = rig.node.wait_state("debugging", reason="exception")["pause"]
+    rig.node.forget()
+    editor.disconnect()
+    rig.node.wait_state("failed", pause=pause)
+    assert rig.node.run("doubled", place=f"frame:{pause}")[0].data()["data"]["text/plain"] == "2"
+    assert rig.node.ask("px_resume_request", {"pause": pause}) == {"outcome": "resumed"}
+    rig.node.wait_state("ended", exit=1)
+
+
 def test_a_handed_over_rank_goes_on_at_the_editors_word_and_stops_at_its_breakpoints(running):
     """As one that was running."""
     running.node.ask("px_pause_request", {"pause": "p1", "mode": "line"})
@@ -288,16 +342,9 @@ def test_no_trace_is_left_when_the_editor_has_gone(running, is_stopped):
     running.node.forget()
     editor.disconnect()
     running.node.wait_state("busy")
-    numbers = itertools.count(1)
-
-    def asked():
-        pause = f"p{next(numbers)}"
-        why = running.node.ask("px_pause_request", {"pause": pause, "mode": "line"})["why"]
-        return None if "paused already" in why else pause
-
-    # The main thread may still be on its way out of the editor's stop.
-    pause = wait_until(asked, 30, "the editor's stop is over")
-    running.node.wait_state("paused", pause=pause)
+    # Kept, should the main thread still be on its way out of the editor's stop.
+    running.node.ask("px_pause_request", {"pause": "p1", "mode": "line"})
+    running.node.wait_state("paused", pause="p1")
     code = """
 import sys, threading
 frame, found = sys._getframe(), [sys.gettrace(), threading.gettrace()]
@@ -313,7 +360,7 @@ if sys.version_info >= (3, 12):
     found.append(None if type(tools.set_local_events) is type(len) else "replaced")
 [one for one in found if one is not None]
 """
-    assert running.node.run(code, place=f"frame:{pause}")[0].data()["data"]["text/plain"] == "[]"
+    assert running.node.run(code, place="frame:p1")[0].data()["data"]["text/plain"] == "[]"
 
 
 def test_a_second_editor_is_refused_and_told_who_holds_the_rank(running):

@@ -12,6 +12,7 @@ from pxshell.engine.pause_machine import PATIENCE, PauseMachine, PauseRequest
 from pxshell.engine.pause_states import (
     TRANSITIONS,
     Accepted,
+    AlreadyPaused,
     Armed,
     Cancelled,
     Held,
@@ -96,6 +97,21 @@ def test_now_is_due_at_once(machine):
     """Mode `now` has no patience for lines."""
     machine.take(PauseRequest("p", "now"), None, 10.0)
     assert machine.deadline == 10.0
+
+
+def test_a_pause_whose_cause_goes_ends_unless_somebody_has_asked_for_one(machine, told):
+    """P6: what was answered with this pause holds; what is asked for once it ends is taken afterwards."""
+    pause = handle("a")
+    assert machine.enter(pause, None)
+    machine.take(PauseRequest("b"), None, 0.0)
+    assert not machine.finish(pause, unless_asked_for=True)
+    assert not pause.is_released
+    assert machine.finish(pause, unless_asked_for=False)
+    assert machine.finish(pause, unless_asked_for=True)
+    machine.take(PauseRequest("c"), None, 0.0)
+    assert machine.leave(pause, 1.0)
+    assert machine.request.pause_id == "c"
+    assert told == [Paused("a", PLACE, "pause"), AlreadyPaused("b", "a", PLACE), Resumed("a")]
 
 
 def test_a_condition_has_no_deadline_and_passes(machine, told):
