@@ -128,7 +128,7 @@ class Debugger:
                 self._session = session
         if not is_free:
             who = self._activity.debugged_by or "taken by an editor"
-            why = f"it is {who}; end that first: %pxdebug detach, or disconnect there"
+            why = f"it is {who}; end that first: %pxdebug detach {self._rank}, or disconnect there"
             return {"status": "refused", "why": why}
         who = str(content.get("who") or "an editor")
         start_thread(lambda: self._begin(session, who, request), "pxshell-debugger")

@@ -7,7 +7,8 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from pathlib import Path
 from typing import cast
 
@@ -26,11 +27,14 @@ from pxshell.render.events import Level
 from pxshell.rendezvous.connection import connection_path
 from pxshell.session.answers import clean
 from pxshell.session.desk import Desk
+from pxshell.session.other_editors import debugged, let_go, wait_free, who_holds
 
 __all__ = ["DEFAULT_IDLE_S", "AttachOptions", "Debuggee", "Editors", "check_debuggable", "who_debugs"]
 
 #: Seconds after which a port to which no editor has come closes.
 DEFAULT_IDLE_S = 3600.0
+#: Seconds within which a rank is free, or something is wrong with it, once its editor has been ended.
+_FREE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,16 +186,43 @@ class Editors:
         """Close ports, and let ranks go; see `Session.detach_editor`."""
         self._forget_closed()
         held = [one for one in self._offers if ranks is None or one.ranks & ranks]
-        if not held:
-            raise UsageError("no port for editors is open" + (f" for {ranks}" if ranks is not None else ""))
+        served = reduce(or_, (one.ranks for one in self._offers if one.listener.has_editor), EMPTY)
+        others = debugged(self._desk) - served
+        if not held and (ranks is None or not ranks & others):
+            raise UsageError(self._nothing_open(ranks, others))
         detached = EMPTY
         for offer in held:
             self._close(offer, "detached here")
             detached |= offer.ranks
         if not self._offers:
             self._thread.close()
-        self._desk.say(f"{detached}: no editor may attach any more", ranks=detached)
+        wait_free(self._desk, served & detached, _FREE_S)
+        if detached:
+            self._desk.say(f"{detached}: no editor may attach any more", ranks=detached)
+        if ranks is not None and ranks & others:
+            return detached | self._end_others(ranks & others)
+        if others:
+            self._desk.say(
+                f"{who_holds(self._desk, others)}, another way.  End: %pxdebug detach {others}", ranks=others
+            )
         return detached
+
+    def _nothing_open(self, ranks: RankSet | None, others: RankSet) -> str:
+        if ranks is not None or not others:
+            return "no port for editors is open" + (f" for {ranks}" if ranks is not None else "")
+        holders = who_holds(self._desk, others)
+        return f"this front end has no port for editors; {holders}, another way: %pxdebug detach {others} ends that"
+
+    def _end_others(self, ranks: RankSet) -> RankSet:
+        """End the editors on ranks to which we have no port; returns the ranks that are free."""
+        holders = who_holds(self._desk, ranks)
+        still = let_go(self._desk, ranks, f"detached by {who_debugs()}")
+        if still:
+            limit = self._desk.config.control_deadline
+            self._desk.say(f"{still}: not let go within {limit:g} s; see %pxstatus", "warning", still)
+        if free := ranks - still:
+            self._desk.say(f"{free} let go.  Before: {holders}", ranks=free)
+        return free
 
     def _close(self, offer: _Offer, why: str) -> None:
         self._offers.remove(offer)

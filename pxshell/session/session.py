@@ -382,8 +382,12 @@ class Session:
     def detach_editor(self, ranks: RankSet | None = None) -> RankSet:
         """Close the ports of ranks, all of them for None; ranks that are being debugged are let go.
 
+        Ranks whose editor came another way, by `pxshell debug` or through another front end, are let go when they are
+        named; else it is said who holds them.
+
         Raises:
             UsageError: there is none.
+            PermissionDeniedError: this client only watches.
         """
         return self._editors.detach(ranks)
 

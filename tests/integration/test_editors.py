@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import attack
@@ -396,6 +396,55 @@ def test_a_command_is_an_adapter_without_any_port(shared):
         editor.wait_over()
         assert editor.process.wait(30) == 0
     shared.wait_activity(2, "busy")
+
+
+@shares_cluster
+def test_what_a_command_debugs_is_let_go_by_the_prompt_too(shared):
+    """P3: `%pxdebug detach 2`; the editor is told by whom, and its command ends."""
+    from stdio_dap_client import StdioDapClient
+
+    with StdioDapClient([sys.executable, "-m", "pxshell", "debug", shared.cluster.name, "2"]) as editor:
+        stop_at_breakpoint(shared, editor)
+        with pytest.raises(UsageError, match="2 is debugged by .*: %pxdebug detach 2 ends that"):
+            shared.session.detach_editor()
+        assert shared.session.detach_editor(RankSet.of(2)) == RankSet.of(2)
+        assert "detached by " in editor.event("output", category="important")["output"]
+        editor.event("terminated")
+        editor.wait_over()
+        assert editor.process.wait(30) == 0
+    shared.wait_activity(2, "busy")
+
+
+@shares_cluster
+def test_sessions_of_all_ranks_are_detached_at_once(shared):
+    """P5: the one that starts them and those that it has started; all ranks stay at the step of their pause."""
+    shared.session.pause(shared.client.ranks, sync="step")
+    (port,) = set(shared.session.attach_editor(shared.client.ranks, AttachOptions(sessions=True)).values())
+    with ExitStack() as stack:
+        parent = stack.enter_context(TcpDapClient(port))
+        parent.request("initialize", supportsStartDebuggingRequest=True)
+        parent.request("attach")
+        parent.request("configurationDone")
+        children = []
+        for rank in range(4):
+            asked = wait_until(lambda rank=rank: requests(parent)[rank:], 30, "its session is asked for")[0]
+            child = stack.enter_context(TcpDapClient(asked["arguments"]["configuration"]["connect"]["port"]))
+            child.attach()
+            children.append(child)
+        for child in children:
+            child.event("stopped")
+        assert shared.session.detach_editor() == shared.client.ranks
+        for child in [parent, *children]:
+            child.wait_over()
+    for rank in range(4):
+        shared.wait_activity(rank, "paused")
+    assert shared.session.resume(None) == shared.client.ranks
+    for rank in range(4):
+        shared.wait_activity(rank, "busy")
+
+
+def requests(editor):
+    return [one for one in editor.messages if one["type"] == "request"]
 
 
 @shares_cluster

@@ -13,7 +13,7 @@ from pxshell.debug.framing import Framer, encode
 from pxshell.debug.peers import user_of_peer
 from pxshell.errors import PermissionDeniedError, UsageError
 from pxshell.protocol.tunnel import Chunk, Tunnel
-from pxshell.ranks import RankSet
+from pxshell.ranks import EMPTY, RankSet
 from pxshell.session import Session
 from pxshell.session.editors import AttachOptions
 from pxshell.testing.scripted import RecordingDisplay, Said, ScriptedClient, replies
@@ -272,6 +272,43 @@ def test_a_port_to_which_nobody_comes_closes(stage):
         socket.create_connection(("127.0.0.1", port))
     with pytest.raises(UsageError, match="no port for editors is open"):
         stage.session.detach_editor()
+
+
+def test_an_editor_that_came_another_way_is_named_and_ended_when_its_rank_is(stage):
+    """P10: by `pxshell debug`, or through another front end; without ranks only what is ours ends."""
+
+    def let_go(asked, rank, why):
+        if asked.type == "px_debug_close" and asked.content["why"].startswith(why):
+            stage.client.set_state(rank, activity="busy", cell="run")
+
+    stage.client.set_state("1", activity="debugging", why="debugged by jane@far", cell="run")
+    why = "this front end has no port for editors; 1 is debugged by jane@far, another way: %pxdebug detach 1 ends that"
+    with pytest.raises(UsageError, match=f"^{why}$"):
+        stage.session.detach_editor()
+    (port,) = stage.attach("2").values()
+    with TcpDapClient(port) as editor:
+        editor.attach()
+        stage.client.set_state("2", activity="debugging", why="debugged by us", cell="run")
+        stage.client.on_told.append(lambda asked: let_go(asked, "2", "detached here"))
+        assert stage.session.detach_editor() == RankSet.of(2)
+    assert "2: no editor may attach any more" in stage.text()
+    assert "1 is debugged by jane@far, another way.  End: %pxdebug detach 1" in stage.text()
+
+    stage.client.on_told.append(lambda asked: let_go(asked, "1", "detached by "))
+    assert stage.session.detach_editor(RankSet.span(0, 4)) == RankSet.of(1)
+    assert "1 let go.  Before: 1 is debugged by jane@far" in stage.text()
+    assert stage.debuggers.closed[-1][0] == "1"
+
+
+def test_a_rank_that_is_not_let_go_in_time_is_said(stage):
+    """P3: a control command has a deadline."""
+    stage.client.set_state("1", activity="debugging", why="debugged by jane@far", cell="run")
+    stage.session.config.control_deadline = 0.05
+    assert stage.session.detach_editor(RankSet.of(1)) == EMPTY
+    assert "1: not let go within 0.05 s; see %pxstatus" in stage.text()
+    stage.client.role = "observer"
+    with pytest.raises(PermissionDeniedError):
+        stage.session.detach_editor(RankSet.of(1))
 
 
 def test_where_the_kernel_tells_no_users_a_port_takes_one_connection(stage, monkeypatch):
