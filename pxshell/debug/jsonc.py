@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["JsoncError", "Node", "parse", "put"]
+__all__ = ["JsoncError", "Node", "drop", "parse", "put"]
 
 _BLANK = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _SCALAR = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|null")
@@ -148,6 +148,36 @@ def put(text: str, array: str, entry: dict[str, Any]) -> str:
         if isinstance(old.value, dict) and old.value.get("name") == entry["name"]:
             return text[: old.start] + _indented(entry, 2).lstrip() + text[old.end :]
     return _append(text, found, _indented(entry, 2), _STEP)
+
+
+def drop(text: str, array: str, name: str) -> str:
+    """Take the entries of a `name` out of an array of the document's object, if there are any; comments stay.
+
+    Raises:
+        JsoncError: the document is none.
+    """
+    found = parse(text).members.get(array, Node(None, 0, 0))
+    for index, old in reversed(list(enumerate(found.elements))):
+        if isinstance(old.value, dict) and old.value.get("name") == name:
+            return drop(_without(text, found, index), array, name)
+    return text
+
+
+def _without(text: str, array: Node, index: int) -> str:
+    """Take out an element, with the line that it leaves empty, and the comma that would be too much."""
+    old = array.elements[index]
+    comma = _blank(text, old.end)
+    start, end = old.start, old.end
+    if text[comma] == ",":
+        text = text[:comma] + text[comma + 1 :]
+    elif index:
+        comma = _blank(text, array.elements[index - 1].end)
+        text, start, end = text[:comma] + text[comma + 1 :], start - 1, end - 1
+    line_start = text.rfind("\n", 0, start) + 1
+    line_end = text.find("\n", end) + 1
+    if line_end and not text[line_start:start].strip() and not text[end:line_end].strip():
+        start, end = line_start, line_end
+    return text[:start] + text[end:]
 
 
 def _append(text: str, container: Node, written: str, closing_indent: str) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pxshell.debug.jsonc import JsoncError, parse, put
+from pxshell.debug.stale_entries import GROUP, without_stale
 from pxshell.errors import UsageError
 
-__all__ = ["Adapter", "Entry", "compound", "configuration", "write_entries"]
+__all__ = ["Adapter", "Entry", "Written", "compound", "configuration", "write_entries"]
 
 #: What an entry attaches to, which is never the user's.
 _OURS = frozenset({"type", "request", "connect", "debugAdapterPython", "debugAdapterPath", "processId"})
@@ -52,6 +53,19 @@ class Entry:
     remote_root: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was done to a file.
+
+    Attributes:
+        path: Which.
+        dropped: Names of the entries of clusters that are gone, which are not in it any more.
+    """
+
+    path: Path
+    dropped: tuple[str, ...] = ()
+
+
 def configuration(entry: Entry) -> dict[str, Any]:
     """Return the configuration that attaches VS Code's Python debugger.
 
@@ -65,7 +79,7 @@ def configuration(entry: Entry) -> dict[str, Any]:
         "request": "attach",
         **_way(entry.way),
         "justMyCode": True,
-        "presentation": {"group": "pxshell"},
+        "presentation": {"group": GROUP},
     }
     if entry.remote_root:
         made["pathMappings"] = [{"localRoot": "${workspaceFolder}", "remoteRoot": entry.remote_root}]
@@ -81,16 +95,19 @@ def _way(way: int | Adapter) -> dict[str, Any]:
 def compound(name: str, entries: Sequence[Entry]) -> dict[str, Any]:
     """Return what starts several of them at once; ending one leaves the others."""
     names = [entry.name for entry in entries]
-    return {"name": name, "configurations": names, "stopAll": False, "presentation": {"group": "pxshell"}}
+    return {"name": name, "configurations": names, "stopAll": False, "presentation": {"group": GROUP}}
 
 
-def write_entries(folder: Path, entries: Sequence[Entry], all_name: str) -> Path:
-    """Add or update entries in a folder's launch.json; comments and other entries stay.
+def write_entries(folder: Path, entries: Sequence[Entry], all_name: str, exists: Callable[[str], bool]) -> Written:
+    """Add or update entries in a folder's launch.json, and take away those of ours whose cluster is gone.
+
+    Comments and the user's entries stay.
 
     Args:
         folder: The workspace.
         entries: One a rank.
         all_name: Name of the compound, when there are several.
+        exists: Tells whether there is a cluster of this name.
 
     Raises:
         UsageError: the file cannot be read as JSON with comments, or not be written; it is as it was.
@@ -98,7 +115,7 @@ def write_entries(folder: Path, entries: Sequence[Entry], all_name: str) -> Path
     path = folder / ".vscode" / "launch.json"
     try:
         before = path.read_text(encoding="utf-8") if path.exists() else ""
-        text = before if before.strip() else _NEW
+        text, dropped = without_stale(before if before.strip() else _NEW, exists)
         for entry in entries:
             text = put(text, "configurations", _kept(text, configuration(entry)))
         if len(entries) > 1:
@@ -109,7 +126,7 @@ def write_entries(folder: Path, entries: Sequence[Entry], all_name: str) -> Path
         raise UsageError(f"{path} is not changed: {error}; mend it, or do without --write") from error
     except OSError as error:
         raise UsageError(f"{path} is not changed: {error.strerror}") from error
-    return path
+    return Written(path, tuple(dropped))
 
 
 def _kept(text: str, made: Mapping[str, Any]) -> dict[str, Any]:

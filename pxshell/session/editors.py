@@ -16,15 +16,17 @@ from pxshell.debug.bridge import Bridge, OpenStream
 from pxshell.debug.children import Children
 from pxshell.debug.conversation import Conversation
 from pxshell.debug.doing import word_of
-from pxshell.debug.launch_json import Adapter, Entry, configuration, write_entries
+from pxshell.debug.launch_json import Adapter, Entry, Written, configuration, write_entries
 from pxshell.debug.listener import Listener
 from pxshell.debug.loop import LoopThread
 from pxshell.debug.relay import Relay
+from pxshell.debug.stale_entries import entry_name
 from pxshell.debug.together import Together
 from pxshell.errors import PermissionDeniedError, UsageError
 from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.events import Level
 from pxshell.rendezvous.connection import connection_path
+from pxshell.rendezvous.names import is_cluster_name
 from pxshell.session.answers import clean
 from pxshell.session.desk import Desk
 from pxshell.session.other_editors import debugged, let_go, wait_free, who_holds
@@ -91,7 +93,7 @@ class Editors:
         try:
             ports = self._offer_all(ranks, roots, options)
             entries = [Entry(self._name(some), port, roots.get(some.first, "")) for some, port in ports.items()]
-            written = write_entries(Path.cwd(), entries, self._name(ranks)) if options.write else None
+            written = self._write(entries, ranks) if options.write else None
         except UsageError:
             for offer in [one for one in self._offers if one not in before]:
                 self._close(offer, "it could not be offered")
@@ -107,10 +109,14 @@ class Editors:
             words = ["debug", str(some), *_flags(options)]
             adapter = Adapter(sys.executable, _adapter_code(self._desk.client.name, words), found[some.first].pid)
             entries.append(Entry(self._name(some), adapter, found[some.first].root))
-        written = write_entries(Path.cwd(), entries, self._name(ranks))
-        name = self._name(ranks)
-        then = f'VS Code: Run and Debug, "{name}" (in {_short(written)})'
+        written = self._write(entries, ranks)
+        then = f'VS Code: Run and Debug, "{self._name(ranks)}" ({_where(written)})'
         self._desk.say(f"{ranks}: an editor may start its own way there, without a port.  {then}", ranks=ranks)
+
+    def _write(self, entries: list[Entry], ranks: RankSet) -> Written:
+        """Write launch.json in the working directory."""
+        exists = lambda name: name == self._desk.client.name or _has_connection(name)  # noqa: E731
+        return write_entries(Path.cwd(), entries, self._name(ranks), exists)
 
     def _offer_all(self, ranks: RankSet, roots: Mapping[int, str], options: AttachOptions) -> dict[RankSet, int]:
         """Open the ports that the editor is to know; return the ranks behind each."""
@@ -165,14 +171,13 @@ class Editors:
     # What people read.
 
     def _name(self, ranks: RankSet) -> str:
-        """Name an entry of the editor: what tells it from others comes first, for its lists are narrow."""
-        return f"{'rank' if len(ranks) == 1 else 'ranks'} {ranks} of {self._desk.client.name} (pxshell)"
+        return entry_name(ranks, self._desk.client.name)
 
-    def _tell(self, ranks: RankSet, ports: Mapping[RankSet, int], written: Path | None) -> None:
+    def _tell(self, ranks: RankSet, ports: Mapping[RankSet, int], written: Written | None) -> None:
         told = RankSet(ports.values())
         name = self._name(ranks)
         if written is not None:
-            then = f'VS Code: Run and Debug, "{name}" (in {_short(written)})'
+            then = f'VS Code: Run and Debug, "{name}" ({_where(written)})'
         else:
             then = "VS Code: once more with --write, then Run and Debug"
         self._desk.say(f"{ranks}: editors may attach to 127.0.0.1:{told}.  {then}.  End: %pxdebug detach", ranks=ranks)
@@ -316,5 +321,13 @@ def _is_here(path: str) -> bool:
     return Path(path).exists()
 
 
-def _short(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+def _has_connection(name: str) -> bool:
+    return is_cluster_name(name) and connection_path(name).exists()
+
+
+def _where(written: Written) -> str:
+    """Say which file was written, and what is not in it any more."""
+    path = written.path.relative_to(Path.cwd()) if written.path.is_relative_to(Path.cwd()) else written.path
+    count = len(written.dropped)
+    gone = f", without {count} {'entry' if count == 1 else 'entries'} of clusters that are gone" if count else ""
+    return f"in {path}{gone}"

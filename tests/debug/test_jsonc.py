@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxshell.debug.jsonc import JsoncError, parse, put
+from pxshell.debug.jsonc import JsoncError, drop, parse, put
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -71,6 +71,35 @@ def test_put_again_and_again_keeps_one_entry_a_name(names):
         text = put(text, "configurations", {"name": name, "number": number})
     found = {one["name"]: one.get("number") for one in parse(text).value["configurations"]}
     assert found == {"one": None, "two": None} | {name: number for number, name in enumerate(names)}
+
+
+BLANKS = st.sampled_from(["", " ", "\n", "\n        ", " // c\n", "\n        // c\n    ", " /* c */ ", "/* c\n */"])
+
+
+@given(st.data(), st.lists(st.sampled_from("abc"), min_size=1, max_size=6), st.sampled_from("abc"), st.booleans())
+def test_what_is_dropped_is_gone_and_the_others_and_every_comment_stay(data, names, dropped, has_last_comma):
+    """Wherever the comments and commas stand."""
+    text = '{"other": [1], "list": ['
+    for number, name in enumerate(names):
+        comma = "," if number < len(names) - 1 or has_last_comma else ""
+        before, between, after = data.draw(BLANKS), data.draw(BLANKS), data.draw(BLANKS)
+        text += f'{before}{{"name": "{name}", // c\n "n": {number}}}{between}{comma}{after}'
+    text += f"{data.draw(BLANKS)}]}}"
+    left = drop(text, "list", dropped)
+    kept = [one for one in parse(text).value["list"] if one["name"] != dropped]
+    assert parse(left).value == {"other": [1], "list": kept}
+    assert text.count(" c") - left.count(" c") <= names.count(dropped)  # their own, inside
+    assert drop(left, "list", dropped) == drop(left, "none", dropped) == left
+
+
+def test_an_entry_is_dropped_with_its_lines():
+    text = put(COMMENTED, "configurations", {"name": "three"})
+    text = put(text, "configurations", {"name": "four"})
+    assert (
+        parse(drop(text, "configurations", "three")).value
+        == parse(put(COMMENTED, "configurations", {"name": "four"})).value
+    )
+    assert drop(text, "configurations", "three") == put(COMMENTED, "configurations", {"name": "four"})
 
 
 @pytest.mark.parametrize(

@@ -405,7 +405,7 @@ def test_what_a_command_debugs_is_let_go_by_the_prompt_too(shared):
 
     with StdioDapClient([sys.executable, "-m", "pxshell", "debug", shared.cluster.name, "2"]) as editor:
         stop_at_breakpoint(shared, editor)
-        with pytest.raises(UsageError, match="2 is debugged by .*: %pxdebug detach 2 ends that"):
+        with pytest.raises(UsageError, match=r"2 is debugged by .*: %pxdebug detach 2 ends that"):
             shared.session.detach_editor()
         assert shared.session.detach_editor(RankSet.of(2)) == RankSet.of(2)
         assert "detached by " in editor.event("output", category="important")["output"]

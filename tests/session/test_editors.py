@@ -14,6 +14,7 @@ from pxshell.debug.peers import user_of_peer
 from pxshell.errors import PermissionDeniedError, UsageError
 from pxshell.protocol.tunnel import Chunk, Tunnel
 from pxshell.ranks import EMPTY, RankSet
+from pxshell.rendezvous.connection import connection_path
 from pxshell.session import Session
 from pxshell.session.editors import AttachOptions
 from pxshell.testing.scripted import RecordingDisplay, Said, ScriptedClient, replies
@@ -338,6 +339,23 @@ def test_entries_are_written_where_the_editor_looks(stage, tmp_path, monkeypatch
     assert written["compounds"][0]["name"] == "ranks 0-1 of calm-fox (pxshell)"
     assert ".vscode/launch.json" in stage.text()
     assert "pathMappings" not in written["configurations"][0]
+
+
+def test_entries_of_clusters_that_are_gone_are_taken_away_and_it_is_said(stage, tmp_path, monkeypatch):
+    """Those of this cluster stay, though nobody listens for them any more, and those of one that is in the list."""
+    monkeypatch.chdir(tmp_path)
+    stage.attach("0-1", write=True)
+    stage.session.detach_editor()
+    path = tmp_path / ".vscode" / "launch.json"
+    path.write_text(path.read_text().replace("rank 0 of calm-fox", "rank 0 of gone-1"))
+    path.write_text(path.read_text().replace("rank 1 of calm-fox", "rank 1 of there-1"))
+    connection_path("there-1").parent.mkdir(parents=True, exist_ok=True)
+    connection_path("there-1").touch()
+    stage.attach("2", write=True)
+    connection_path("there-1").unlink()
+    names = [one["name"] for one in json.loads(path.read_text())["configurations"]]
+    assert names == ["rank 1 of there-1 (pxshell)", "rank 2 of calm-fox (pxshell)"]
+    assert "(in .vscode/launch.json, without 1 entry of clusters that are gone)" in stage.text()
 
 
 def test_an_entry_may_start_the_adapter_itself_and_then_no_port_opens(stage, tmp_path, monkeypatch):
