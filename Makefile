@@ -81,7 +81,8 @@ vscode: tools
 		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(EDITORS) >/dev/null; } || \
 		echo "not installed: $(EDITORS); tests that need them are skipped" >&2
 	$(PY) tests/environments.py vscode
-	$(PY) -m pytest tests/vscode tests/emacs
+	@$(PY) tests/environments.py neovim || true
+	$(PY) -m pytest tests/vscode tests/emacs tests/neovim
 
 # The package as it is when installed, magics/ inside it, for the tools that look at files.
 house:

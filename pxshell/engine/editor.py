@@ -23,6 +23,7 @@ from typing import Any
 from pxshell.engine.activity import ActivityReport
 from pxshell.engine.arming import call_in_main
 from pxshell.engine.error_text import text_of
+from pxshell.engine.frames import innermost_user_frame
 from pxshell.engine.outbox import Outbox, Request
 from pxshell.engine.paused_frame import PausedFrame
 from pxshell.engine.pausing import Pauser
@@ -251,6 +252,9 @@ class Debugger:
         elif self._pauser.paused is not None:
             return  # in a cell of a stopped frame; the frame below stands already
         elif self._session is None:
+            self._backend.resume_main()
+        elif not self._backend.is_of_place(stop) and innermost_user_frame(stop.frame) is None:
+            # Between cells: in code that is generated for ours, where a step has come out of its cell.
             self._backend.resume_main()
         else:
             self._stop = stop

@@ -82,6 +82,7 @@ class Backend:
         self._breakpoint_reasons = (CMD_SET_BREAK, CMD_SET_FUNCTION_BREAK)
         self._cmd_set_break = CMD_SET_BREAK
         self._cmd_exception = CMD_ADD_EXCEPTION_BREAK
+        self._places = (*self._breakpoint_reasons, CMD_ADD_EXCEPTION_BREAK)
         self._unhandled = pydevd_constants.EXCEPTION_TYPE_UNHANDLED
         self._is_monitoring: bool = pydevd_constants.PYDEVD_USE_SYS_MONITORING
         self._lifecycle = pydevd_thread_lifecycle
@@ -265,6 +266,10 @@ class Backend:
     def is_main(self, stop: Stop) -> bool:
         """Tell whether it is the main thread that stops."""
         return stop.thread is self._main
+
+    def is_of_place(self, stop: Stop) -> bool:
+        """Tell whether it is for a breakpoint or an exception there; else for a pause or the end of a step."""
+        return getattr(stop.thread, "stop_reason", None) in self._places
 
     # -- any thread ----------------------------------------------------------------------------------------------------
 

@@ -53,19 +53,20 @@ def test_what_debugpy_does_not_know_is_refused_here(relay):
     assert relay.editor_said({"type": "response", "command": "runInTerminal"}) == []
 
 
-@pytest.mark.parametrize(
-    ("doing", "told"),
-    [
-        ("running", []),
-        ("idle", ["rank 2 of sim-1 is idle: it stops in the next cell that it runs\n"]),
-        ("held", ["rank 2 of sim-1 waits in C, in MPI for instance: it stops when it comes out of it\n"]),
-    ],
-)
-def test_a_pause_that_does_not_stop_the_rank_now_says_when_it_will(doing, told):
+def test_a_pause_of_a_rank_that_waits_in_c_says_when_it_stops():
     """P3: nobody waits unseen."""
-    passed, *said = make(doing).editor_said(request("pause", threadId=1))
+    passed, said = make("held").editor_said(request("pause", threadId=1))
     assert passed == ToRank(2, request("pause", threadId=1))
-    assert [one.message["body"]["output"] for one in said] == told
+    text = "rank 2 of sim-1 waits in C, in MPI for instance: it stops when it comes out of it\n"
+    assert said.message["body"]["output"] == text
+    assert make("running").editor_said(request("pause")) == [ToRank(2, request("pause"))]
+
+
+def test_a_pause_of_an_idle_rank_is_refused():
+    """P10: debugpy would say yes, and nothing would happen."""
+    (said,) = make("idle").editor_said(request("pause", threadId=1))
+    why = "rank 2 of sim-1 is idle, there is nothing to pause: set a breakpoint in what its cells call"
+    assert (said.message["success"], said.message["message"]) == (False, why)
 
 
 @pytest.mark.parametrize("command", ["next", "stepIn", "stepOut"])

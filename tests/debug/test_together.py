@@ -231,15 +231,19 @@ def test_a_step_leaves_ranks_alone_that_have_failed():
     assert ("continue", {"threadId": 1}) in stage.ranks[2].asked
 
 
-def test_a_pause_of_ranks_that_cannot_stop_now_says_when_they_will(stage):
-    """P3."""
+def test_a_pause_of_ranks_that_cannot_stop_now_is_refused_or_says_when_they_will():
+    """P3, P10: in lockstep for those of them that are asked."""
+    stage = make(lockstep=True)
+    stage.begin()
     stage.due()
     threads = threads_of(stage)
-    stage.doing[1] = "idle"
-    stage.body("continue", threadId=threads["rank 1 · paused"])
-    stage.body("pause", threadId=threads["rank 1 · paused"])
+    stage.body("continue", threadId=threads["rank 0 · paused"])
+    stage.doing |= {1: "idle", 2: "held"}
+    assert "rank 1 is idle" in stage.ask("pause", threadId=threads["rank 1 · paused"])["message"]
+    stage.body("pause", threadId=threads["rank 0 · paused"])
+    assert [rank for rank, one in stage.ranks.items() if one.asked[-1][0] == "pause"] == [0, 2, 3]
     assert [one["output"] for one in stage.events("output")] == [
-        "rank 1 is idle: it stops in the next cell that it runs\n"
+        "rank 2 waits in C, in MPI for instance: it stops when it comes out of it\n"
     ]
 
 

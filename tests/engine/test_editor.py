@@ -385,6 +385,25 @@ def test_an_idle_rank_can_be_debugged_and_its_cells_run(node):
     assert node.run("1 + 2")[0].data()["data"]["text/plain"] == "3"
 
 
+def test_a_step_out_of_a_file_into_a_cell_lets_the_cell_go_on_and_a_pause_between_cells_is_none(node, tmp_path):
+    """P6: in code of ours around the cell the rank would stand where no prompt knows it, and run no cell."""
+    module = tmp_path / "stepped.py"
+    module.write_text("def f(x):\n    y = x + 1\n    return y\n")
+    editor = Editor(node)
+    assert editor.open() == {"status": "ok"}
+    editor.attach([{"line": 2}], str(module))
+    node.wait_state("debugging")
+    thread = editor.request("threads")["threads"][0]["id"]
+    editor.request("pause", threadId=thread)
+    assert node.run(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import stepped")[-1].data()["status"] == "ok"
+    request = node.cell("x = stepped.f(1)")
+    editor.event("stopped", reason="breakpoint")
+    editor.request("stepOut", threadId=thread)
+    assert node.reply_to(request).data()["status"] == "ok"
+    assert node.run("x + 1")[0].data()["data"]["text/plain"] == "3"
+    editor.disconnect()
+
+
 def test_lost_bytes_end_the_session_and_the_rank_goes_on(running):
     """P2: a stream with a hole is not read on."""
     editor = begin(running, condition="step % 50 == 0")

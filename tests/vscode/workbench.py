@@ -6,10 +6,11 @@ import re
 import shutil
 import socket
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import environments
+import psutil
 
 from pxshell.testing.waiting import wait_until
 
@@ -59,8 +60,18 @@ def serving(folder: Path):
         wait_until(lambda: _answers(port), STEP_S, (folder / "code-server.log").read_text)
         yield f"http://127.0.0.1:{port}"
     finally:
+        helpers = psutil.Process(server.pid).children(recursive=True)
         server.terminate()
         server.wait(30)
+        _end(helpers)
+
+
+def _end(processes: list) -> None:
+    """End what the server has started: its file watcher looks only every few seconds whether the server lives."""
+    for one in processes:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+    assert not psutil.wait_procs(processes, timeout=30)[1]
 
 
 def _answers(port: int) -> bool:
