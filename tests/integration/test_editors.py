@@ -245,6 +245,26 @@ def test_a_rank_that_is_held_in_mpi_shows_its_stack_and_stops_when_it_comes_out(
 
 
 @shares_cluster
+def test_a_synchronised_pause_outlasts_the_editor_of_one_of_its_ranks(shared):
+    """P5, P6: all ranks stand at one step, and none of them goes on because an editor leaves."""
+    with shared.editor() as editor:
+        editor.attach()
+        shared.wait_activity(2, "debugging")
+        outcome = shared.session.pause(shared.client.ranks, sync="step")
+        editor.event("stopped")
+        editor.request("disconnect")
+        editor.wait_over()
+    shared.wait_activity(2, "paused")
+    states = [shared.client.states.of(rank) for rank in range(4)]
+    assert {(state.pause, state.line, state.value) for state in states} == {
+        (outcome.pause, outcome.stop.line, outcome.stop.value)
+    }
+    assert shared.session.resume(None) == shared.client.ranks
+    for rank in range(4):
+        shared.wait_activity(rank, "busy")
+
+
+@shares_cluster
 def test_an_editor_that_is_killed_leaves_the_rank_running(shared):
     """P8: and another one comes through the same port."""
     ports = set()
