@@ -276,9 +276,10 @@ class Debugger:
         session, backend = self._session, self._backend
         stop, self._stop = self._stop, None
         if backend is None or session is None or (stop is None and not self.is_attached):
-            if stop is not None:
-                return self._pauser.finish(paused)
-            self._activity.tell()  # that it stays, if the editor's going was told as if it went on
+            if stop is not None and paused.pause_id == self._own_pause:
+                return self._pauser.finish(paused, unless_asked_for=True)
+            if backend is not None:
+                self._activity.tell()  # that it stays, if the editor's going was told as if it went on
             return False
         running = paused.frame if paused.error is None else sys._getframe()  # noqa: SLF001 - what has failed runs no more
         if stop is None and paused.error is not None:

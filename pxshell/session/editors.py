@@ -111,7 +111,8 @@ class Editors:
             entries.append(Entry(self._name(some), adapter, found[some.first].root))
         written = self._write(entries, ranks)
         then = f'VS Code: Run and Debug, "{self._name(ranks)}" ({_where(written)})'
-        self._desk.say(f"{ranks}: an editor may start its own way there, without a port.  {then}", ranks=ranks)
+        end = f"End: %pxdebug detach {ranks}"
+        self._desk.say(f"{ranks}: an editor may start its own way there, without a port.  {then}.  {end}", ranks=ranks)
 
     def _write(self, entries: list[Entry], ranks: RankSet) -> Written:
         """Write launch.json in the working directory."""
