@@ -195,9 +195,9 @@ class Runner:
     def the_shell(self) -> RankShell:
         """Return the shell, made now if this is the first cell."""
         if self.shell is None:
-            from pxshell.engine.shell import make_shell
+            from pxshell.engine.warming import shell_for
 
-            self.shell = make_shell(sys.modules["__main__"], self._speak, self.questions.ask)
+            self.shell = shell_for(sys.modules["__main__"], self._speak, self.questions.ask)
         return self.shell
 
     def _speak(self, kind: str, content: Mapping[str, Any], key: str, buffers: list[Any]) -> None:

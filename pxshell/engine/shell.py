@@ -6,6 +6,7 @@ The kernel is ipykernel's base class: its IPython subclass imports debugpy, whic
 
 from __future__ import annotations
 
+import atexit
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -40,6 +41,9 @@ Speak = Callable[[str, Mapping[str, Any], str, list[Any]], None]
 #: Asks the front end: (prompt, is it a password).
 Ask = Callable[[str, bool], str]
 
+
+#: Where widgets go in a process that has no shell.
+_COMM_OF_NOBODY = (comm.create_comm, comm.get_comm_manager)
 
 #: What the compiler says of coroutines where there is none.
 _NEEDS_LOOP = re.compile("'await'|'async |asynchronous")
@@ -249,6 +253,33 @@ class RankShell(ZMQInteractiveShell):
         return self._frame_globals if self._frame_globals is not None else self.user_module.__dict__
 
     _frame_globals: dict[str, Any] | None = None
+
+    def move_out(self) -> None:
+        """Be nobody's shell until `move_in`: what ran here is forgotten, and IPython is as if there were none."""
+        atexit.unregister(self.atexit_operations)
+        RankShell.clear_instance()
+        RankKernel.clear_instance()
+        comm.create_comm, comm.get_comm_manager = _COMM_OF_NOBODY
+        history: Any = self.history_manager
+        history.reset()
+        self.last_execution_result = None
+        for name in ("_", "__", "___"):
+            setattr(self.displayhook, name, "")
+        self.init_create_namespaces(ModuleType("__main__"))
+
+    def move_in(self, module: ModuleType, speak: Speak, ask: Ask) -> None:
+        """Be the shell of this process, as if it had been made here; see `make_shell`."""
+        for one in (self, self.kernel):
+            for kind in type(one)._walk_mro():  # noqa: SLF001 - `instance` makes one, and takes none that is there
+                kind._instance = one  # noqa: SLF001 - as above
+        self.kernel.ask = ask
+        self.kernel.session.speak = speak
+        self.init_create_namespaces(module, module.__dict__)
+        self.init_user_ns()
+        self.Completer.namespace = self.user_ns
+        self.Completer.global_namespace = self.user_global_ns
+        _take_comms(self.kernel)
+        atexit.register(self.atexit_operations)
 
     @contextmanager
     def standing_in(self, namespace: Any) -> Iterator[None]:
