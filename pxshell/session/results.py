@@ -21,6 +21,7 @@ class Results:
         self._max_cells = max_cells
         self._max_bytes = max_bytes
         self._kept: OrderedDict[int, tuple[Callable[[], CellAnswers], int]] = OrderedDict()
+        self._bytes = 0
 
     def watch(self, cell: int, look: Callable[[], CellAnswers]) -> None:
         """Keep a cell in flight: `look` gives what has come so far."""
@@ -31,12 +32,15 @@ class Results:
         self._put(answers.cell, lambda: answers, _size(answers))
 
     def _put(self, cell: int, look: Callable[[], CellAnswers], size: int) -> None:
+        _, before = self._kept.get(cell, (None, 0))
         self._kept[cell] = (look, size)
+        self._bytes += size - before
         while len(self._kept) > 1 and self._is_full():
-            self._kept.popitem(last=False)
+            _, (_, gone) = self._kept.popitem(last=False)
+            self._bytes -= gone
 
     def _is_full(self) -> bool:
-        return len(self._kept) > self._max_cells or sum(size for _, size in self._kept.values()) > self._max_bytes
+        return len(self._kept) > self._max_cells or self._bytes > self._max_bytes
 
     def __contains__(self, cell: object) -> bool:
         return cell in self._kept
