@@ -5,7 +5,9 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from pxshell.protocol.canonical import canonical
 from pxshell.protocol.message import Message
@@ -23,6 +25,8 @@ __all__ = ["Flight"]
 _ANSWERS = frozenset({"execute_result", "error"})
 #: Ranks that ask within so many seconds ask together, and are answered by rank.
 _GATHER_S = 0.2
+#: What the face has nothing to do for before the last rank has answered.
+_QUIET = _ANSWERS | {"execute_reply"}
 
 
 class Flight:
@@ -55,7 +59,9 @@ class Flight:
         self._each = each
         self._on_done = on_done
         self._questions = Questions()
-        self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._inbox: deque[Message] = deque()
+        #: Rung when there is something to do; it holds one ring at most.
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._is_foreground = True
         self._is_done = False
@@ -71,23 +77,33 @@ class Flight:
             return
         with self._lock:
             if self._is_foreground:
-                self._inbox.put(message)
+                self._inbox.append(message)
+                if self._is_news(message) and self._bell.empty():
+                    self._bell.put(None)
                 return
         self._show_behind(message)
         self._check_done()
 
+    def _is_news(self, message: Message) -> bool:
+        """Tell whether the face's thread is woken: that takes longer than what it would do for an answer.
+
+        While some rank's question waits for those of others, each answer says of one more that it will not ask.
+        """
+        return message.type not in _QUIET or self.request is None or self.request.done or bool(self._questions)
+
     # In the foreground: the face's thread.
 
     def take(self, timeout: float) -> None:
-        """Wait for a message at most `timeout` seconds, show all that has come, and ask what ranks ask."""
+        """Wait for something to do at most `timeout` seconds, show all that has come, and ask what ranks ask."""
         if self._take_all(timeout):
             self._answer_questions()
 
     def _take_all(self, timeout: float) -> bool:
-        """Take all that has come; False when nothing has within `timeout` seconds."""
-        try:
-            self._take_ahead(self._inbox.get(timeout=timeout) if timeout > 0 else self._inbox.get_nowait())
-        except queue.Empty:
+        """Take all that has come, at the latest after `timeout` seconds; False when nothing has."""
+        if timeout > 0:
+            with suppress(queue.Empty):
+                self._bell.get(timeout=timeout)
+        if not self._inbox:
             return False
         while (message := self._next()) is not None:
             self._take_ahead(message)
@@ -147,10 +163,7 @@ class Flight:
         self._check_done()
 
     def _next(self) -> Message | None:
-        try:
-            return self._inbox.get_nowait()
-        except queue.Empty:
-            return None
+        return self._inbox.popleft() if self._inbox else None
 
     def _show_all(self, messages: Iterable[Message]) -> None:
         for message in messages:
