@@ -93,9 +93,8 @@ def report(shell: object) -> None:
         cells = BATCH * len(cheapest)
         mean = Spent(sum(one.cpu_s for one in several) / cells, sum(one.wakes for one in several) / cells)
         rows[pids[pid], number, name].append(mean)
-    print(
-        f"n={RANKS}, {len(times)} cells, median {statistics.median(times) * 1e3:.2f} ms, least {min(times) * 1e3:.2f} ms"
-    )
+    median, least = statistics.median(times) * 1e3, min(times) * 1e3
+    print(f"n={RANKS}, {len(times)} cells, median {median:.2f} ms, least {least:.2f} ms")
     print(f"{'process, thread':34} {'CPU, µs':>9} {'wake-ups':>9}")
     for (kind, number, name), several in sorted(rows.items()):
         cpu, wakes = (sum(one.cpu_s for one in several) * 1e6, sum(one.wakes for one in several))

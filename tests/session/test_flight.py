@@ -31,7 +31,7 @@ class Face(threading.Thread):
 
 def test_answers_of_some_ranks_wake_nobody_and_the_last_one_does():
     """P3: the prompt comes back with the last answer, and the face sleeps until then."""
-    flight = Flight(NOBODY, NOBODY, 1, on_done=cast(Any, None))
+    flight = Flight(NOBODY, NOBODY, 1, on_done=cast("Any", None))
     request = ScriptedRequest("q1", RankSet([0, 1]), flight.on_message)
     flight.request = request
     face = Face(flight, request)
@@ -45,7 +45,7 @@ def test_answers_of_some_ranks_wake_nobody_and_the_last_one_does():
 
 def test_an_answer_that_comes_before_the_request_is_known_wakes_the_face():
     """P3: a cluster that answers at once is not waited for."""
-    flight = Flight(NOBODY, NOBODY, 1, on_done=cast(Any, None))
+    flight = Flight(NOBODY, NOBODY, 1, on_done=cast("Any", None))
     request = ScriptedRequest("q1", RankSet([0]), flight.on_message)
     request.take(said("execute_reply", "0", {"status": "ok"}))
     flight.request = request
