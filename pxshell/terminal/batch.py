@@ -80,7 +80,8 @@ class _Display:
         self._client = client
         self._out = out
         self.as_json = as_json
-        self._lasting = ""
+        #: What the present pause has been said to wait for.
+        self._lasting: set[str] = set()
 
     def show(self, event: Event) -> None:
         """Write an event."""
@@ -93,10 +94,11 @@ class _Display:
 
     def progress(self, progress: Progress | None) -> None:
         """Say once what a pause waits for; nothing else: there is no line that could be taken back."""
-        lasting = progress.lasting if progress is not None else ""
-        if lasting and lasting != self._lasting:
-            self.show(Notice("info", lasting))
-        self._lasting = lasting
+        if progress is None:
+            self._lasting.clear()
+        elif progress.lasting and progress.lasting not in self._lasting:
+            self._lasting.add(progress.lasting)
+            self.show(Notice("info", progress.lasting))
 
     def ask(self, prompt: str, *, password: bool = False) -> str:
         """Answer for nobody: a rank that asks finds the end of its input."""

@@ -1,6 +1,7 @@
 """Cells of `-c`: the same rules as typed ones, answers to stdout, an exit status."""
 
 import io
+import itertools
 import json
 
 import pytest
@@ -147,6 +148,17 @@ def test_what_a_pause_waits_for_is_said_once(run, client, capsys):
     status, _ = run("%pxsignal pause --sync later --timeout 1.3")
     assert status == 1
     assert capsys.readouterr().err.count("pause --sync later waits for 0-1: later has no value yet\n") == 1
+
+
+def test_reasons_that_a_pause_gives_in_turns_are_said_once_each(run, client, capsys):
+    """As above: one comes back when ranks are asked anew."""
+    client.set_state("0-1", activity="busy", cell="run")
+    names = itertools.cycle(["later", "sooner"])
+    why = lambda: {"status": "error", "why": f"{next(names)} has no value yet"}  # noqa: E731
+    client.on("px_probe_request", lambda asked: [Said("px_probe_reply", why())])
+    assert run("%pxsignal pause --sync later --timeout 2")[0] == 1
+    said = [line for line in capsys.readouterr().err.splitlines() if " waits for " in line]
+    assert sorted(line.rpartition(": ")[2] for line in said) == ["later has no value yet", "sooner has no value yet"]
 
 
 def stand(client, ranks="0-1", activity="paused", line=87):
