@@ -382,7 +382,14 @@ class Control:
     # -- the rest ------------------------------------------------------------------------------------------------------
 
     def _interrupt(self, message: Message, request: Request) -> dict[str, Any]:
-        return {"outcome": self._interrupts.interrupt(str(message.data().get("cell") or ""))}
+        """Interrupt a cell: one that runs, one that waits, or one that this has overtaken on its way here."""
+        cell = str(message.data().get("cell") or "")
+        waiting = self._work.withdraw(cell) if cell else None
+        if waiting is not None:
+            self.refuse(waiting, "it was interrupted before it began")
+            return {"outcome": "interrupted"}
+        may_come = bool(cell) and self._seen.get(cell) is None
+        return {"outcome": self._interrupts.interrupt(cell, may_come=may_come)}
 
     def _abort(self, message: Message, request: Request) -> dict[str, Any]:
         return self._aborter.abort()

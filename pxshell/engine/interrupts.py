@@ -19,6 +19,8 @@ __all__ = ["Interrupts"]
 #: Seconds after which a signal that Python has not handled is sent again. One that comes just before the main thread
 #: falls asleep in a system call would be handled when that returns; each new one ends such a call.
 _AGAIN_S = (0.02, 0.1, 0.5)
+#: Cells that are remembered as interrupted before they began; more than are ever on their way.
+_REMEMBERED = 100
 
 
 @dataclass(slots=True)
@@ -42,6 +44,8 @@ class Interrupts:
         self._main_ident = main_ident
         self._lock = threading.RLock()
         self._cell = ""
+        #: Cells that are to be interrupted as they begin; in their order, for the oldest to be forgotten.
+        self._early: dict[str, None] = {}
         self._sent: _Sent | None = None
         self._handler = self._handle
 
@@ -51,11 +55,16 @@ class Interrupts:
 
         Our own handler stands in for the program's, which may be none, or not meant for cells. One that the cell itself
         installs is respected, and stays.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted before it began.
         """
         before, saved = self._cell, _signal.getsignal(signal.SIGINT)
         _signal.signal(signal.SIGINT, self._handler)
-        self._set(cell)
+        is_early = self._set(cell)
         try:
+            if is_early:
+                raise KeyboardInterrupt
             yield
         finally:
             try:
@@ -65,15 +74,27 @@ class Interrupts:
                 if _signal.getsignal(signal.SIGINT) is self._handler and saved is not None:
                     _signal.signal(signal.SIGINT, saved)
 
-    def _set(self, cell: str) -> None:
+    def _set(self, cell: str) -> bool:
+        """Note which cell runs; returns whether it has been interrupted already."""
         with self._lock:
             self._cell, self._sent = cell, None
+            return bool(self._early) and self._early.pop(cell, self) is None
 
-    def interrupt(self, cell: str) -> str:
-        """Interrupt a cell ("" for whichever is in flight) and return the outcome; control thread."""
+    def interrupt(self, cell: str, *, may_come: bool = False) -> str:
+        """Interrupt a cell and return the outcome; control thread.
+
+        Args:
+            cell: Its id, or "" for whichever is in flight.
+            may_come: When it does not run it has not ended, but may begin: it is interrupted then.
+        """
         with self._lock:
             if not self._cell or cell not in ("", self._cell):
-                return "not running"
+                if not may_come:
+                    return "not running"
+                self._early[cell] = None
+                if len(self._early) > _REMEMBERED:
+                    del self._early[next(iter(self._early))]
+                return "pending"
             sent = self._sent = _Sent(self._cell)
             signal.pthread_kill(self._main_ident, signal.SIGINT)
         start_thread(partial(self._send_again, sent), "pxshell-interrupt")

@@ -118,6 +118,14 @@ class Work:
                 self._leave = True
         self.ring()
 
+    def withdraw(self, request: str) -> Job | None:
+        """Take the job of a request out of the queue, if it waits there; it will not run any more."""
+        with self._lock:
+            job = next((job for job in self._jobs if job.request.id == request), None)
+            if job is not None:
+                self._jobs.remove(job)
+            return job
+
     def ring(self) -> None:
         """Make the main thread look."""
         self._bell.put(None)

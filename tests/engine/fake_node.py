@@ -68,11 +68,19 @@ class FakeNode(Handler):
         self._loop.call_soon_threadsafe(lambda: [self._server.send(peer, message) for peer in self._peers])
         return name
 
-    def cell(self, code: str, *, cell: int = 1, place: str = "idle", **more) -> str:
+    def cell(
+        self,
+        code: str,
+        *,
+        cell: int = 1,
+        place: str = "idle",
+        id: str | None = None,  # noqa: A002 - as above
+        **more,
+    ) -> str:
         """Send a cell and return its id."""
         content = {"code": code, "silent": False, "store_history": True, "allow_stdin": True, "cell": cell}
         content |= {"filename": f"<cell {cell}>", "places": [[place, "0"]]} | more
-        return self.request("execute_request", content)
+        return self.request("execute_request", content, id=id)
 
     def peek(self, code: str) -> str:
         """Send an expression for the side thread and return the text of its value."""

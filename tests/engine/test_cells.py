@@ -179,10 +179,33 @@ def test_interrupt_reaches_the_cell_in_flight_and_no_other(node):
     """KeyboardInterrupt in the cell that was meant."""
     request = node.cell("import time\nprint('on')\ntime.sleep(1000)")
     node.wait_text("on", request)
-    assert node.ask("interrupt_request", {"cell": "other"}) == {"outcome": "not running"}
+    assert node.ask("interrupt_request", {"cell": "other"}) == {"outcome": "pending"}
     assert node.ask("interrupt_request", {"cell": request}) == {"outcome": "interrupted"}
     assert one(node.until_reply(request), "error")["ename"] == "KeyboardInterrupt"
-    assert node.ask("interrupt_request", {"cell": ""}) == {"outcome": "not running"}
+    for cell in ("", request):
+        assert node.ask("interrupt_request", {"cell": cell}) == {"outcome": "not running"}
+
+
+def test_an_interrupt_that_has_overtaken_its_cell_ends_it_at_once(node):
+    """P3: Ctrl-C right after Enter takes the lane that is quicker; the cell ran on for ever, as one that waits in C."""
+    assert node.ask("interrupt_request", {"cell": "hasty"}) == {"outcome": "pending"}
+    reply = node.reply_to(node.cell("while True: pass", id="hasty")).data()
+    assert (reply["status"], reply["ename"]) == ("error", "KeyboardInterrupt")
+    assert node.run("1")[-1].data()["status"] == "ok"
+
+
+def test_a_cell_that_waits_behind_another_is_interrupted_where_it_waits(node):
+    """P3: and the other one runs on."""
+    first = node.cell("print('on')\nwhile True: pass")
+    node.wait_text("on", first)
+    second = node.cell("print('not this')")
+    node.peek("1")  # on the same lane behind it
+    assert node.ask("interrupt_request", {"cell": second}) == {"outcome": "interrupted"}
+    reply = node.reply_to(second).data()
+    assert (reply["status"], reply["why"]) == ("refused", "it was interrupted before it began")
+    node.ask("interrupt_request", {"cell": first})
+    node.reply_to(first)
+    assert "not this" not in node.log
 
 
 def test_interrupt_ends_an_awaiting_cell(node):

@@ -34,6 +34,28 @@ def test_an_interrupt_is_raised_in_the_cell_in_flight_and_in_no_other(interrupts
         assert interrupts.interrupt("c") == "not running"
 
 
+def test_a_cell_that_has_not_begun_is_interrupted_as_it_begins(interrupts):
+    """P3: it is told as busy before it can be interrupted, and an interrupt may come before the cell itself."""
+    assert interrupts.interrupt("c", may_come=True) == "pending"
+    with interrupts.allowed("another"):
+        pass
+    with pytest.raises(KeyboardInterrupt), interrupts.allowed("c"):
+        pytest.fail("it has begun")
+    with interrupts.allowed("c"):
+        pass
+
+
+def test_few_cells_are_remembered_that_never_come(interrupts):
+    """P7: the oldest are forgotten."""
+    for number in range(module._REMEMBERED + 1):
+        interrupts.interrupt(str(number), may_come=True)
+    with interrupts.allowed("0"):
+        pass
+    for number in (1, module._REMEMBERED):
+        with pytest.raises(KeyboardInterrupt), interrupts.allowed(str(number)):
+            pytest.fail("it has begun")
+
+
 def test_a_signal_that_came_before_the_main_thread_fell_asleep_is_sent_again(interrupts, monkeypatch):
     """P3: else the cell would sleep its time out. The first one is lost here, as one before a system call."""
     killed, sends = [], signal.pthread_kill
