@@ -339,8 +339,9 @@ class Engine:
             return False
         # One that has waited is not brief for who waits, and whether it is told is looked at BRIEF_S after it came.
         is_brief = time.monotonic() - job.since < 0.8 * BRIEF_S
-        self.activity.change(ActivityEvent.BEGIN, is_brief=is_brief, cell=job.request.id)
+        # Before anybody hears that it is busy, and may ask it to stop.
         self.pauser.begin_user_code()
+        self.activity.change(ActivityEvent.BEGIN, is_brief=is_brief, cell=job.request.id)
         return True
 
     def _cell_ended(self) -> None:

@@ -34,6 +34,28 @@ def paused(rig):
     return rig.node
 
 
+#: An engine whose main thread stands, once it has said that it runs a cell, until it has been asked to pause.
+ASKED_AS_TOLD = """
+import sys, threading
+from pxshell.engine.activity import ActivityReport
+from pxshell.engine.main import main
+from pxshell.engine.pausing import Pauser
+
+asked, change, request = threading.Event(), ActivityReport.change, Pauser.request
+
+def change_and_wait(self, event, *, is_brief=False, **facts):
+    change(self, event, **facts)
+    assert event != "begin" or asked.wait(60)
+
+def request_and_tell(self, *args, **options):
+    request(self, *args, **options)
+    asked.set()
+
+ActivityReport.change, Pauser.request = change_and_wait, request_and_tell
+sys.exit(main())
+"""
+
+
 def at(node, code, pause="p1", **more):
     """Run a cell in the frame; return what its last expression shows."""
     said = node.run(code, place=f"frame:{pause}", **more)
@@ -280,3 +302,13 @@ def test_what_a_signal_handler_raises_while_paused_is_raised_in_the_program(rig)
     assert engine.finish()[0] == 0
     assert "caught late\n" in rig.node.text()
     assert "Traceback" not in rig.node.text(name="stderr")
+
+
+def test_a_cell_of_which_others_have_just_heard_can_be_paused(rig):
+    """P6: who sees a rank busy and pauses it was told that no user code runs, and the cell ran on."""
+    rig.start(python=("engine.py",), files={"engine.py": ASKED_AS_TOLD})
+    rig.node.wait_state("idle")
+    cell = rig.node.cell("import time\nfor step in range(10**9): time.sleep(0.001)")
+    rig.node.wait_state("busy", cell=cell)
+    assert rig.node.ask("px_pause_request", {"pause": "p1", "mode": "line"})["outcome"] in ("paused", "held")
+    rig.node.wait_state("paused", cell=cell)
