@@ -110,8 +110,10 @@ class MonitoredBreakpoints:
     def _on_line(self, code: CodeType, line: int) -> object:
         """A line of a code with breakpoints is about to run."""
         frame = sys._getframe(1)  # noqa: SLF001 - the frame of the line
+        version = self._table.version
         if frame.f_code is not code or not self._table.has_any_at(frame):
-            return self._monitoring.DISABLE
+            # Not when another thread has changed the table since, and switched all lines on: it would be off for good.
+            return self._monitoring.DISABLE if version is self._table.version else None
         if threading.get_ident() == self._pauser.main_ident and (why := self._table.reached(frame)):
             self._pauser.stop_at(frame, why)
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any
 
@@ -85,6 +85,20 @@ class _Standing:
     stopped: int = 0
 
 
+@dataclass(slots=True)
+class _Found:
+    """The breakpoints between two changes, and what has been found out about codes meanwhile.
+
+    Replaced as a whole: what the main thread finds out about the old ones while others come is not taken for theirs.
+    """
+
+    all: Mapping[int, _Standing] = field(default_factory=dict)
+    names: frozenset[str] = frozenset()
+    lines: dict[tuple[int, str], tuple[CodeType, Mapping[int, tuple[_Standing, ...]]]] = field(default_factory=dict)
+    files: dict[str, dict[int, int]] = field(default_factory=dict)  # file to its breakpoints' numbers and lines
+    quick: dict[int, frozenset[int]] = field(default_factory=dict)  # codes to the lines that may be of interest
+
+
 class BreakTable:
     """All breakpoints of this rank.
 
@@ -95,18 +109,19 @@ class BreakTable:
     def __init__(self, rank: int) -> None:
         self._rank = rank
         self._lock = threading.Lock()  # guards changes; never held while user code runs
-        self._all: dict[int, _Standing] = {}
-        self._lines: dict[tuple[int, str], tuple[CodeType, Mapping[int, tuple[_Standing, ...]]]] = {}
-        self._files: dict[str, dict[int, int]] = {}  # file to its breakpoints' numbers and lines
-        self._names: frozenset[str] = frozenset()
-        self._quick: dict[int, frozenset[int]] = {}  # codes to the lines that may be of interest
+        self._found = _Found()
         #: Whether a stop would take effect now.
         self.can_stop: Callable[[], bool] = lambda: True
         #: Called in the main thread, at a line, when one has gone of itself.
         self.on_gone: Callable[[], None] = lambda: None
 
     def __bool__(self) -> bool:
-        return bool(self._all)
+        return bool(self._found.all)
+
+    @property
+    def version(self) -> object:
+        """What is another one after every change."""
+        return self._found
 
     # -- any thread ----------------------------------------------------------------------------------------------------
 
@@ -122,29 +137,29 @@ class BreakTable:
         condition = Condition(breakpoint_.condition, self._rank) if breakpoint_.condition else None
         place = _place(breakpoint_)
         with self._lock:
-            known = self._all.get(breakpoint_.number)
+            before = self._found.all
+            known = before.get(breakpoint_.number)
             if known is None or known.what != breakpoint_:
-                self._replace({**self._all, breakpoint_.number: _Standing(breakpoint_, condition)})
+                self._replace({**before, breakpoint_.number: _Standing(breakpoint_, condition)})
         return place
 
     def remove(self, numbers: Iterable[int] | None = None) -> list[int]:
         """Remove breakpoints, None is all; returns the numbers of those that were there."""
         with self._lock:
-            gone = sorted(self._all if numbers is None else self._all.keys() & set(numbers))
+            before = self._found.all
+            gone = sorted(before if numbers is None else before.keys() & set(numbers))
             if gone:
-                self._replace({number: one for number, one in self._all.items() if number not in gone})
+                self._replace({number: one for number, one in before.items() if number not in gone})
         return gone
 
     def _replace(self, table: dict[int, _Standing]) -> None:
-        self._all = table
-        self._lines, self._files, self._quick = {}, {}, {}
         names = (one.what.function.rpartition(".")[2] for one in table.values())
-        self._names = frozenset(name for name in names if name)
+        self._found = _Found(table, frozenset(name for name in names if name))
 
     def listed(self) -> list[dict[str, Any]]:
         """Return each breakpoint as `px_breaks_reply` has it."""
         rows = []
-        for one in list(self._all.values()):
+        for one in self._found.all.values():
             what = one.what
             rows.append(
                 {
@@ -164,51 +179,43 @@ class BreakTable:
 
     def may_concern(self, code: CodeType) -> bool:
         """Tell quickly whether there may be a breakpoint in this code."""
-        if code.co_name in self._names:
-            return True
-        name = code.co_filename
-        known = self._files.get(name)
-        return bool(self._lines_in(name) if known is None else known)
-
-    def _lines_in(self, filename: str) -> dict[int, int]:
-        lines = {number: one.what.line_in_file(filename) for number, one in self._all.items()}
-        known = self._files[filename] = {number: line for number, line in lines.items() if line}
-        return known
+        found = self._found
+        return code.co_name in found.names or bool(_lines_in(found, code.co_filename))
 
     def concerns(self, code: CodeType) -> bool:
         """Tell whether there is a breakpoint in this code; of functions only as far as its own name tells."""
-        return self.may_concern(code) and (code.co_name in self._names or bool(self._at(code, "")))
+        return self.may_concern(code) and (code.co_name in self._found.names or bool(self._at(code, "")))
 
     def has_any_at(self, frame: FrameType) -> bool:
         """Tell whether there is a breakpoint at the line where a frame is."""
         return self.may_concern(frame.f_code) and bool(self._at(frame.f_code, _module(frame)).get(frame.f_lineno or 0))
 
     def _at(self, code: CodeType, module: str) -> Mapping[int, tuple[_Standing, ...]]:
-        known = self._lines.get((id(code), module))
+        found = self._found
+        known = found.lines.get((id(code), module))
         if known is not None and known[0] is code:
             return known[1]
         lines: dict[int, tuple[_Standing, ...]] = {}
-        in_file = self._files.get(code.co_filename)
-        in_file = self._lines_in(code.co_filename) if in_file is None else in_file
+        in_file = _lines_in(found, code.co_filename)
         own = lines_of(code)
-        for number, one in self._all.items():
+        for number, one in found.all.items():
             line = in_file.get(number, 0)
             if one.what.function and is_function(code, module, one.what.function):
                 line = first_line(code)
             if line in own:
                 lines[line] = (*lines.get(line, ()), one)
-        if len(self._lines) >= _REMEMBERED:
-            self._lines.clear()
-            self._quick.clear()
-        self._lines[id(code), module] = (code, lines)
-        self._quick[id(code)] = self._quick.get(id(code), frozenset()) | lines.keys()
+        if len(found.lines) >= _REMEMBERED:
+            found.lines.clear()
+            found.quick.clear()
+        found.lines[id(code), module] = (code, lines)
+        found.quick[id(code)] = found.quick.get(id(code), frozenset()) | lines.keys()
         return lines
 
     # -- main thread: at a line ----------------------------------------------------------------------------------------
 
     def reached(self, frame: FrameType) -> str:
         """Return why to stop before this line: `breakpoint 2`; "" goes on. Runs conditions."""
-        quick = self._quick.get(id(frame.f_code))
+        quick = self._found.quick.get(id(frame.f_code))
         if (quick is not None and frame.f_lineno not in quick) or not self.can_stop():
             return ""
         why = ""
@@ -232,6 +239,14 @@ class BreakTable:
             self.remove([one.what.number])
             self.on_gone()
         return f"breakpoint {one.what.number}{f': {failure}' if failure else ''}"
+
+
+def _lines_in(found: _Found, filename: str) -> dict[int, int]:
+    known = found.files.get(filename)
+    if known is None:
+        lines = {number: one.what.line_in_file(filename) for number, one in found.all.items()}
+        known = found.files[filename] = {number: line for number, line in lines.items() if line}
+    return known
 
 
 def _module(frame: FrameType) -> str:

@@ -14,6 +14,7 @@ from engine.test_undisturbed import look_and_touch, outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pxshell.engine import breakpoints as module
 from pxshell.engine.breakpoints import Breakpoint, BreakTable
 from pxshell.engine.code_places import is_file, is_function, lines_of, place_in_file
 from pxshell.engine.debugging import make_backend
@@ -143,6 +144,29 @@ def test_a_breakpoint_that_is_set_in_a_pause_stops_at_the_same_line_next_time(de
     rank.set(Breakpoint(1, file=__file__, line=at(calls, 3), once=True))
     assert rank.rank.run(lambda: calls(3)) == 5
     assert [why for why, *_ in rank.stops] == ["breakpoint 1", "breakpoint 2", "breakpoint 2"]
+
+
+def pausing():
+    yield
+
+
+def test_one_that_another_thread_adds_while_the_main_thread_looks_is_not_overlooked(monkeypatch):
+    """P6: what was found out about a code before it came was kept as if after, and it never stopped."""
+    table, program = BreakTable(rank=3), pausing()
+    next(program)
+    line = at(pausing, 1)
+
+    def add_meanwhile(code):
+        table.add(Breakpoint(2, file=__file__, line=line))
+        return lines_of(code)
+
+    table.add(Breakpoint(1, file=__file__, line=line, condition="False"))
+    monkeypatch.setattr(module, "lines_of", add_meanwhile)
+    version = table.version
+    assert not table.reached(program.gi_frame)
+    monkeypatch.undo()
+    assert table.version is not version
+    assert table.reached(program.gi_frame) == "breakpoint 2"
 
 
 def test_running_frames_generators_and_classes_have_breakpoints(debugged):
