@@ -123,7 +123,6 @@ class Control:
         self._came = came
         self._looking = Looking(main_ident)
         self._sight = Sight(main_ident, activity, pauser, aborter)
-        self._main_ident = main_ident
         self._aside = Aside()
         # SimpleQueue: its put is reentrant; the pauser's events come from wherever it is.
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()

@@ -91,10 +91,6 @@ class PausedFrame:
         """Whether the pause is to end."""
         return self._released.is_set()
 
-    def wait_released(self, timeout: float | None = None) -> bool:
-        """Wait until the pause is to end; returns whether it is."""
-        return self._released.wait(timeout)
-
     def add_release_callback(self, callback: Callable[[], None]) -> None:
         """Call a function when the pause is to end, in the thread that ends it; at once when it is already.
 

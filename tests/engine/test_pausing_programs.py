@@ -96,14 +96,14 @@ def test_the_handle_lets_everything_go_after_the_pause(rank):
 
     def user():
         rank.pause("p1")
-        rank.do(lambda p: handles.append((p, p.namespace, p.wait_released(0))))
+        rank.do(lambda p: handles.append((p, p.namespace, p.is_released)))
         rank.resume("p1")
         done.set()
 
     rank.run(lambda: spin(done), user)
     handle, namespace, was_released = handles[0]
     assert not was_released
-    assert handle.wait_released(0)
+    assert handle.is_released
     woken = []
     handle.add_release_callback(lambda: woken.append(1))
     assert woken == [1]
