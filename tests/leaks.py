@@ -17,7 +17,7 @@ import psutil
 from pxshell.testing.waiting import wait_until
 
 MARKER = "PXSHELL_TEST_RUN"
-GRACE_S = 3.0
+GRACE_S = 20.0
 
 _STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn"})
 # Helpers of multiprocessing: one per interpreter, they end with it.

@@ -47,7 +47,9 @@ def test_everything_left_behind_is_named_and_processes_are_killed(tmp_path):
         tmp_path,
         """
 import os, pathlib, socket, subprocess, sys, threading
+import leaks
 
+leaks.GRACE_S = 1.0  # what stays here stays for ever
 SLEEP = "import time; time.sleep(60)"
 
 def test_thread():

@@ -177,8 +177,8 @@ class EngineHandler:
     def _bury(self, record: EngineRecord, patience: float) -> None:
         """Report the end once the link has ended too, which comes after the last message in it, and how it ended."""
         node = self._node
-        is_known = record.peer is None and not node.launch.awaits_status(record.pid)
-        if not is_known and node.loop.time() < patience:
+        has_status = record.remains is not None or not node.launch.awaits_status(record.pid)
+        if not (has_status and record.peer is None) and node.loop.time() < patience:
             node.loop.call_later(0.002, self._bury, record, patience)
             return
         if record.output is not None:

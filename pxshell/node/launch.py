@@ -192,7 +192,7 @@ class Launch:
         """Return the exit status of a process that has ended, if it was our child; else what is known otherwise."""
         for process in self.processes:
             if process.pid == pid:
-                return process.returncode
+                return otherwise if process.returncode is None else process.returncode
         return self._statuses.get(pid, otherwise)
 
     def ends_together(self, rank: int) -> bool:

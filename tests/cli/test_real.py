@@ -105,7 +105,7 @@ def test_waiting_takes_the_status_of_the_script(tmp_path):
     put(tmp_path, "sim.py", "import sys", "sys.exit(4)")
     done = pxshell("run", "-n", "2", "--wait", "-c", "%pxstatus", "--", "sim.py", cwd=tmp_path)
     assert done.returncode == 4
-    wait_until(lambda: not list_clusters(), 20, "the cluster has ended with its ranks")
+    wait_until(lambda: not list_clusters(), 30, "the cluster has ended with its ranks")
 
 
 @pytest.mark.mpi

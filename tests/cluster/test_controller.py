@@ -105,7 +105,7 @@ def test_controller_and_node_of_a_directory_are_found_by_their_command_line(tmp_
     """What a dead controller left is found and ended, and nothing of another cluster."""
     command = [sys.executable, "-c", FOREVER, "pxshell.node", str(tmp_path)]
     child = subprocess.Popen(command)
-    wait_until(lambda: psutil.Process(child.pid).cmdline() == command, 10, "the node has its command line")
+    wait_until(lambda: psutil.Process(child.pid).cmdline() == command, 30, "the node has its command line")
     assert [pid for pid, _ in processes_of(tmp_path)] == [child.pid]
     assert processes_of(tmp_path / "other") == []
     assert tmp_path in live_directories()

@@ -28,7 +28,7 @@ def visitor():
 
 
 def attach(visitor) -> None:
-    engine = wait_until(sockets, 20, "the engine listens")[0]
+    engine = wait_until(sockets, 30, "the engine listens")[0]
     visitor.adopt(engine.path)
     visitor.attend(1)
 

@@ -74,7 +74,7 @@ def test_other_threads_wait_without_being_paused():
     thread = threading.Thread(target=lambda: Patience(asked, MAIN).until(done.is_set, "Recv"))
     thread.start()
     done.set()
-    thread.join(10)
+    thread.join(30)
     assert not thread.is_alive()
     assert asked.frames == []
 
@@ -83,7 +83,7 @@ def test_it_is_given_up_from_another_thread():
     """The control thread asks, the main thread waits."""
     patience = Patience(Asked(), MAIN)
     freed = []
-    thread = threading.Thread(target=lambda: freed.append(wait_until(patience.give_up, 10, "the main thread waits")))
+    thread = threading.Thread(target=lambda: freed.append(wait_until(patience.give_up, 30, "the main thread waits")))
     thread.start()
     with pytest.raises(CallAbortedError):
         patience.until(lambda: False, "Allreduce")

@@ -178,7 +178,7 @@ def test_ctrl_c_reaches_the_program_while_it_is_armed(rank):
         rank.next_event(Armed)
         for i in range(20):
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-            assert seen.get(timeout=10) == i + 1
+            assert seen.get(timeout=30) == i + 1
         assert rank.pauser.state is PauseState.ARMED
         rank.pauser.cancel("p1")
         done.set()

@@ -93,7 +93,7 @@ def typist():
         with Session(client, display) as session:
             load(shell, session, display)
             client.ask("px_attend_request", {"stay": False})
-            client.request("px_start_request", {}, client.ranks).wait(10)
+            client.request("px_start_request", {}, client.ranks).wait(30)
             wait_until(lambda: _is_beyond(session), 60, "the step of the fault is over")
             yield Typist(session, display, shell)
             unload_ipython_extension(shell)

@@ -43,10 +43,10 @@ def test_the_first_to_die_is_named_and_its_peers_last_stacks_are_kept(tmp_path, 
     go = tmp_path / "go"
     with Cluster.start(3, launcher="mpi", script=["sim.py", str(go)], cwd=tmp_path) as cluster:
         client = cluster.client()
-        assert client.wait_until(lambda: len(client.states.where("busy")) == 3, 20)
-        wait_until(lambda: calls_of(client, PEERS) == {"Allreduce"}, 20, "the peers wait in Allreduce")
+        assert client.wait_until(lambda: len(client.states.where("busy")) == 3, 30)
+        wait_until(lambda: calls_of(client, PEERS) == {"Allreduce"}, 30, "the peers wait in Allreduce")
         go.touch()
-        assert client.wait_until(lambda: not client.states.alive(), 20)
+        assert client.wait_until(lambda: not client.states.alive(), 30)
         first = attack.state(client, 1)
         assert first.reason == ""
         # Under load mpiexec reaps it before the node has looked.

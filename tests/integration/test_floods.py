@@ -44,7 +44,7 @@ def test_a_flood_of_one_rank_is_cut_with_notice_and_everything_stays_reachable()
             line = 1000
             code = f"for i in range({FLOOD // line}): print(str(i).rjust({line - 1}))"
             request = attack.run(client, code, RankSet.of(1))
-            assert client.wait_until(lambda: bool(client.states.where("busy")), 10)
+            assert client.wait_until(lambda: bool(client.states.where("busy")), 30)
             slowest = 0.0
             asked = 0
             while not request.done:

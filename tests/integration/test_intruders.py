@@ -49,7 +49,7 @@ def test_an_observer_sees_and_may_not_run(cluster, client):
         assert observer.role == "observer"
         assert observer.ask("px_status_request", {})["size"] == 2
         request = attack.run(observer, "open('/tmp/never', 'w')")
-        assert request.wait(5)
+        assert request.wait(30)
         why = request.account.missing[0][1]
         assert why.startswith("observers may not"), why
         assert is_one_line(why)
@@ -61,7 +61,7 @@ def test_an_observer_sees_and_may_not_run(cluster, client):
             ("px_pull_request", {"expressions": ["1"], "places": [["idle", "0-1"]]}),
         ):
             refused = observer.request(kind, content, observer.ranks)
-            assert refused.wait(5), kind
+            assert refused.wait(30), kind
             assert "observers may not" in refused.account.missing[0][1]
     assert attack.answers(client, "rank") == {"0": "0", "1": "1"}
 
@@ -71,7 +71,7 @@ def test_wrong_keys_are_refused_in_one_line(cluster):
     info = connection.find("calm-fox")
     public, secret = (key.decode() for key in zmq.curve_keypair())
     with pytest.raises(PxshellError) as refused:
-        Client(msgspec.structs.replace(info, public=public, secret=secret), timeout=5)
+        Client(msgspec.structs.replace(info, public=public, secret=secret), timeout=30)
     assert isinstance(refused.value, AuthenticationError), repr(refused.value)
     assert is_one_line(refused.value)
 
@@ -81,7 +81,7 @@ def test_the_nodes_key_is_no_operators(cluster):
     info = connection.find("calm-fox")
     keys = json.loads(Path(info.directory, "node.json").read_text())
     with pytest.raises(PxshellError) as refused:
-        Client(msgspec.structs.replace(info, public=keys["public"], secret=keys["secret"]), timeout=5)
+        Client(msgspec.structs.replace(info, public=keys["public"], secret=keys["secret"]), timeout=30)
     assert is_one_line(refused.value)
 
 
@@ -125,7 +125,7 @@ def test_another_version_is_refused_by_name(cluster):
             secret=info.secret,
         )
         try:
-            return await asyncio.wait_for(failed, 5)
+            return await asyncio.wait_for(failed, 30)
         finally:
             connector.close()
 
@@ -245,7 +245,7 @@ def test_stop_leaves_only_logs():
     directory = cluster.directory
     pids = [*attack.pids(cluster.client()).values(), attack.node_of("brief-owl"), attack.controller_of("brief-owl")]
     cluster.stop()
-    wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids), 5, "all processes have ended")
+    wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids), 30, "all processes have ended")
     assert not [path for path in directory.rglob("*") if path.is_socket()]
     assert not connection.connection_path("brief-owl").exists()
     assert not connection.connection_path("brief-owl", "observer").exists()

@@ -66,7 +66,7 @@ def simulation(undisturbed):
 
 
 def start(client):
-    assert client.request("px_start_request", {}, client.ranks).wait(10)
+    assert client.request("px_start_request", {}, client.ranks).wait(30)
 
 
 def checksum(client, said):
@@ -80,7 +80,7 @@ def test_fifty_synchronised_pauses_are_all_at_one_step_and_change_nothing(simula
     cluster, session, display, said = simulation
     client = cluster.client()
     start(client)
-    assert client.wait_until(lambda: len(client.states.where("busy")) == 4, 10)
+    assert client.wait_until(lambda: len(client.states.where("busy")) == 4, 30)
     steps = []
     for number in range(PAUSES):
         session.pause(sync="step")
@@ -99,11 +99,11 @@ def test_an_unsynchronised_pause_holds_all_and_changes_nothing(simulation, undis
     cluster, session, _, said = simulation
     client = cluster.client()
     start(client)
-    assert client.wait_until(lambda: len(client.states.where("busy")) == 4, 10)
+    assert client.wait_until(lambda: len(client.states.where("busy")) == 4, 30)
     # Ranks that wait in MPI_Init for one that is paused before it hold the GIL: begin where all are past it.
     session.pause(sync="step")
     session.resume()
-    assert client.wait_until(lambda: not client.states.where("paused"), 10)
+    assert client.wait_until(lambda: not client.states.where("paused"), 30)
     seen = Counter()
     for _ in range(5):
         session.pause()
@@ -117,7 +117,7 @@ def test_an_unsynchronised_pause_holds_all_and_changes_nothing(simulation, undis
             assert state.file.endswith(".py") and state.line > 0, state
             seen[str(state.activity)] += 1
         session.resume()
-        assert client.wait_until(lambda: not client.states.where("paused") | client.states.where("held"), 10)
+        assert client.wait_until(lambda: not client.states.where("paused") | client.states.where("held"), 30)
     print(dict(seen))
     assert seen["paused"] >= 5
     assert checksum(client, said) == undisturbed

@@ -37,7 +37,7 @@ def looking(tmp_path_factory):
         client, display = cluster.client(), RecordingDisplay()
         with Session(client, display) as session:
             client.ask("px_attend_request", {"stay": False})
-            client.request("px_start_request", {}, client.ranks).wait(10)
+            client.request("px_start_request", {}, client.ranks).wait(30)
             looking = RankSet([0, 2, 3])
             wait_until(lambda: _are_in(client, looking, "wait"), 30, "all but the one that holds the GIL wait")
             session.signal("STOP", RankSet.of(2))

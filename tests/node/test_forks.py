@@ -57,7 +57,7 @@ class Machine:
         return self.server.fork(RankSet.of(rank), "python", environment, self.ended.append)
 
     async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not condition():
                 await asyncio.sleep(0.002)
 

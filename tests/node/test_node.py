@@ -43,7 +43,7 @@ class Above:
         return True
 
     async def wait(self, kind: str, where: Callable[[Message], bool] = lambda _: True) -> Message:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 found = next((m for m in self.messages if m.type == kind and where(m)), None)
                 if found is not None:
@@ -111,7 +111,7 @@ class Machine:
     async def engine(self, rank: int, **facts: Any) -> SimulatedEngine:
         engine = SimulatedEngine(self.path, rank, **facts)
         self.engines.append(engine)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await engine.joined.wait()
         return engine
 
@@ -126,7 +126,7 @@ class Machine:
             engine.close()
         for process in list(self.node.launch.processes):
             process.send_signal(signal.SIGKILL)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while self.node.launch.processes:
                 await asyncio.sleep(0.001)
         self.node.server.close()
@@ -228,7 +228,7 @@ def test_an_engine_that_does_not_belong_is_refused_with_the_reason(
         await machine.engine(0)
         stranger = SimulatedEngine(machine.path, 1, **facts)
         machine.engines.append(stranger)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await stranger.left.wait()
         assert why in str(stranger.error)
 
@@ -282,7 +282,7 @@ def test_stop_ends_what_was_started_and_then_the_node(on_machine: Callable[..., 
         machine.node.start()
         (process,) = machine.node.launch.processes
         machine.order("px_stop_request", {"grace": 0.0}, [])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await machine.node.finished
         assert process.returncode == -signal.SIGTERM
 
@@ -296,7 +296,7 @@ def test_restart_starts_the_same_commands_with_the_next_epoch(on_machine: Callab
         machine.node.start()
         before = machine.node.launch.processes[0].pid
         machine.order("px_restart_request", {}, [0, 1])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not machine.node.launch.processes or machine.node.launch.processes[0].pid == before:
                 await asyncio.sleep(0.001)
         assert machine.node.launch.epoch == 1
@@ -344,7 +344,7 @@ def test_a_rank_that_prints_more_than_is_looked_at_is_logged_and_not_carried(on_
         writer = asyncio.to_thread(_write_all, engine.fds[0], text)
         await writer
         log = machine.node.directory / "logs" / "rank-0.log"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while log.stat().st_size < len(text):
                 await asyncio.sleep(0.001)
         machine.node.up.flush()
@@ -396,7 +396,7 @@ def test_a_link_to_a_slow_controller_cuts_text_with_notice(on_machine: Callable[
         machine.above.is_full = True
         os.write(engine.fds[0], b"lost to the view\n")
         log = machine.node.directory / "logs" / "rank-0.log"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not log.read_text():
                 await asyncio.sleep(0.001)
         machine.node.up.flush()
@@ -442,11 +442,11 @@ def test_the_peers_of_the_first_to_die_say_where_they_are_before_their_world_end
         assert survivor.watch is not None
         survivor.watch.send_signal = lambda number, _pid: ended.append(number)  # type: ignore[method-assign]
         dies(machine, 0)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not (asked := [m for m in peer.received if m.type == "px_stacks_request"]):
                 await asyncio.sleep(0.001)
         stacks_reply(peer, asked[0], 87)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not ended:
                 await asyncio.sleep(0.001)
         assert ended == [signal.SIGKILL]

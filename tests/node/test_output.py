@@ -28,7 +28,7 @@ class Rank:
             os.write(fd, position_mark(self.token, number))
 
     async def said_by(self, count: int) -> list[tuple[str, str, str]]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(self.said) < count:
                 await asyncio.sleep(0.001)
         return self.said

@@ -20,7 +20,7 @@ def test_the_status_is_read_until_somebody_reaps(ending):
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         assert status_of_remains(child.pid) == ending
         child.wait()
-        wait_until(lambda: status_of_remains(child.pid) is None, 5, "nothing is left")
+        wait_until(lambda: status_of_remains(child.pid) is None, 30, "nothing is left")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")

@@ -43,7 +43,7 @@ def test_an_expression_that_does_not_end_is_said_at_the_deadline_and_told_when_i
     request = next(iter(stuck.client.requests.values()))
     for said in result("3"):
         stuck.client.say(said, request)
-    wait_until(lambda: stuck.display.events, 10, "the late answer is told")
+    wait_until(lambda: stuck.display.events, 30, "the late answer is told")
     assert stuck.shown() == "cell 1 done on 0-3.  See: %pxresult 1\n"
     assert [answer.text for answer in stuck.session.result(outcome.cell).answers] == ["41"]
 

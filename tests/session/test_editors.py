@@ -116,7 +116,7 @@ def test_an_editor_debugs_a_rank_through_its_port_and_leaves_it(stage):
             assert editor.value("x", editor.top(editor.event("stopped"))) == "x of 2"
             editor.request("disconnect")
             editor.wait_over()
-        wait_until(lambda number=number: len(stage.debuggers.closed) == number, 10, "the rank was let go")
+        wait_until(lambda number=number: len(stage.debuggers.closed) == number, 30, "the rank was let go")
     assert stage.debuggers.closed == [("2", "the editor has gone")] * 2
     assert stage.attach() == {2: port}
     assert f"127.0.0.1:{port}" in stage.text()
@@ -142,7 +142,7 @@ def test_128_ranks_are_one_session_of_the_editor(make):
             assert editor.value("x", frame) == f"x of {rank}"
         editor.request("disconnect")
         editor.wait_over()
-    wait_until(lambda: len(stage.debuggers.closed) == 128, 10, "all were let go")
+    wait_until(lambda: len(stage.debuggers.closed) == 128, 30, "all were let go")
 
 
 def test_a_session_for_each_rank_is_started_by_the_editor(stage):
@@ -157,7 +157,7 @@ def test_a_session_for_each_rank_is_started_by_the_editor(stage):
         def children():
             return [one["arguments"]["configuration"] for one in editor.messages if one["type"] == "request"]
 
-        wait_until(lambda: len(children()) == 2, 10, "both are asked for")
+        wait_until(lambda: len(children()) == 2, 30, "both are asked for")
         for child, rank in zip(children(), (0, 2), strict=True):
             with TcpDapClient(child["connect"]["port"]) as other:
                 other.attach([{"line": 88}], FILE)
@@ -201,7 +201,7 @@ def test_a_rank_that_dies_or_lets_go_or_loses_bytes_ends_the_editors_session(sta
             editor.event("terminated")
             editor.wait_over()
         stage.debuggers.of_key.clear()
-        wait_until(lambda why=why: why in stage.text(), 10, "it is said here too")
+        wait_until(lambda why=why: why in stage.text(), 30, "it is said here too")
 
 
 def test_a_controller_that_does_not_answer_ends_the_session_and_the_rank_hears_of_it_later(stage):
@@ -224,7 +224,7 @@ def test_what_is_no_editor_is_hung_up_on(stage):
         browser.settimeout(30)
         while browser.recv(4096):  # the reason
             pass
-    wait_until(lambda: "no Debug Adapter Protocol" in stage.text(), 10, "it is said")
+    wait_until(lambda: "no Debug Adapter Protocol" in stage.text(), 30, "it is said")
 
 
 @pytest.mark.parametrize("is_together", [False, True])
@@ -268,7 +268,7 @@ def test_a_port_of_ones_own_choice_and_one_that_is_taken(stage):
 def test_a_port_to_which_nobody_comes_closes(stage):
     """After its time; the next attach opens another."""
     (port,) = stage.attach(idle_s=0.05).values()
-    wait_until(lambda: "no editor has come" in stage.text(), 10, "it is closed")
+    wait_until(lambda: "no editor has come" in stage.text(), 30, "it is closed")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
     with pytest.raises(UsageError, match="no port for editors is open"):

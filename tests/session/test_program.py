@@ -367,7 +367,7 @@ def test_ranks_that_end_at_different_times_are_told_together_or_soon(running):
     running.client.say(Said("execute_reply", {"status": "ok", "exit": 0}, "0-1"))
     running.client.say(Said("execute_reply", {"status": "error", "exit": 1}, "2"))
     assert running.display.events == []
-    wait_until(lambda: len(running.display.events) == 2, 5, "both ends are told")
+    wait_until(lambda: len(running.display.events) == 2, 30, "both ends are told")
     first, second = running.shown().splitlines()
     assert first.startswith("sim.py has ended on 0-1: exit 0, ")
     assert second.startswith("sim.py has ended on 2: exit 1, ")

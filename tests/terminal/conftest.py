@@ -69,7 +69,7 @@ class PaintedTerminal:
     def text(self):
         return "\n".join(self.lines())
 
-    def wait_for(self, text, deadline_s=15):
+    def wait_for(self, text, deadline_s=60):
         """Wait until the text is on the screen (a list: all of them); blanks at ends of lines do not count."""
         texts = [re.sub(" +(?=\n|$)", "", one) for one in ([text] if isinstance(text, str) else text)]
         wait_until(lambda: all(one in self.text() for one in texts), deadline_s, lambda: f"{texts} in\n{self.text()}")

@@ -35,7 +35,7 @@ def test_a_session_from_prompt_to_end(pty):
     terminal.wait_for("Stop it, or detach? [S/d]")
     terminal.type("s\r")
     terminal.wait_for("stopped: 0-3 have ended")
-    wait_until(lambda: not terminal.process.isalive(), 20, "the program has ended")
+    wait_until(lambda: not terminal.process.isalive(), 30, "the program has ended")
     assert terminal.process.exitstatus == 0
 
 

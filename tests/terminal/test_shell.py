@@ -233,7 +233,7 @@ def test_ctrl_c_at_the_question_stays(work, client):
 
 def test_ctrl_c_on_an_empty_line_pauses_a_running_script(work, running):
     def paused():
-        wait_until(lambda: running.asked_for("px_pause_request"), 10, "the pause was asked for")
+        wait_until(lambda: running.asked_for("px_pause_request"), 30, "the pause was asked for")
         running.set_state(running.ranks, **PAUSED)
 
     running.on("px_pause_request", lambda asked: [Said("px_pause_reply", {"outcome": "paused", **PAUSED})])
@@ -267,7 +267,7 @@ def test_keys_step_and_keep_what_is_typed(work, running, keys, kind):
 
     running.on("px_step_request", step)
     running.on("px_source_request", replies("px_source_reply", (None, {"status": "error", "why": "no file"})))
-    stepped = lambda: wait_until(lambda: running.asked_for("px_step_request"), 15, "the step")  # noqa: E731
+    stepped = lambda: wait_until(lambda: running.asked_for("px_step_request"), 30, "the step")  # noqa: E731
     work(running, "?sim.py:87> ", "u.max", keys, stepped, "?sim.py:88> u.max", CTRL_C, CTRL_D, "?[D/s]", "d\r")
     assert [one.content["kind"] for one in running.asked_for("px_step_request")] == [kind]
 
@@ -277,7 +277,7 @@ def test_f5_resumes_and_keeps_what_is_typed(work, running):
     running.on("px_resume_request", lambda asked: [Said("px_resume_reply", {"outcome": "resumed"})])
 
     def resumed():
-        wait_until(lambda: running.asked_for("px_resume_request"), 10, "the resume was asked for")
+        wait_until(lambda: running.asked_for("px_resume_request"), 30, "the resume was asked for")
         running.set_state(running.ranks, activity="busy", cell="run")
 
     work(running, "?sim.py:87> ", "u.max", F5, resumed, "?running> u.max", CTRL_C, CTRL_D, "?[D/s]", "d\r")
@@ -298,7 +298,7 @@ def test_a_question_mark_inspects_on_the_ranks(work, client, painted):
         client,
         "?px[0-3]>",
         "comm?\r",
-        lambda: wait_until(lambda: client.asked_for("inspect_request"), 5, "asked"),
+        lambda: wait_until(lambda: client.asked_for("inspect_request"), 30, "asked"),
         "?comm?",
         *LEAVE,
     )
@@ -313,7 +313,7 @@ def test_input_on_a_rank_is_asked_here_with_its_number(work, client):
     client.on("execute_request", ask)
 
     def reply():
-        wait_until(lambda: client.told, 10, "the answer was told")
+        wait_until(lambda: client.told, 30, "the answer was told")
         (request,) = client.requests.values()
         client.say(Said("execute_reply", {"status": "ok"}), request)
 
@@ -327,7 +327,7 @@ def test_a_password_is_not_echoed(work, client, painted):
     )
 
     def reply():
-        wait_until(lambda: client.told, 10, "the answer was told")
+        wait_until(lambda: client.told, 30, "the answer was told")
         client.say(Said("execute_reply", {"status": "ok"}), next(iter(client.requests.values())))
 
     work(client, "?px[0-3]>", "getpass()\r", "?[0] key: ", "secret\r", reply, *LEAVE)
@@ -346,7 +346,7 @@ def test_the_history_is_ipythons_own(work, client, painted):
         UP,
         "?px[0-3]> allreduce\n",
         "\r",
-        lambda: wait_until(lambda: codes(again), 5, "run"),
+        lambda: wait_until(lambda: codes(again), 30, "run"),
         CTRL_D,
         "?next-owl was started",
         "d\r",

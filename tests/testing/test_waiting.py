@@ -7,7 +7,7 @@ from pxshell.testing.waiting import wait_until
 
 def test_wait_until_returns_the_first_true_answer():
     answers = iter([0, "", None, "ready"])
-    assert wait_until(lambda: next(answers), 5, "an answer is there") == "ready"
+    assert wait_until(lambda: next(answers), 30, "an answer is there") == "ready"
 
 
 def test_wait_until_asks_at_least_once_without_any_time():
@@ -33,4 +33,4 @@ def test_wait_until_asks_for_the_description_only_when_it_fails():
 
 def test_wait_until_lets_exceptions_of_the_condition_pass():
     with pytest.raises(ZeroDivisionError):
-        wait_until(lambda: 1 / 0, 5, "a division works")
+        wait_until(lambda: 1 / 0, 30, "a division works")

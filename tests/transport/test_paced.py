@@ -32,7 +32,7 @@ class View:
         self.says("stream", "x" * BURST_BYTES + "\n")
 
     async def wait(self, kind: str) -> Message:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 found = next((message for message in self.messages if message.type == kind), None)
                 if found is not None:

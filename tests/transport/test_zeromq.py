@@ -292,7 +292,7 @@ def test_both_ends_work_on_asyncio(zmq_tcp, recorder):
         )
         for number in range(1000):
             assert connector.send(Message.make("execute_request", str(number)))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while len(above.messages) < 1000:
                 await asyncio.sleep(0)
         closed = loop.create_future()
