@@ -78,22 +78,38 @@ def read_stack(pid: int, *, full: bool = False) -> Spied:
     Raises:
         SpyError: it cannot be read.
     """
+    if _is_stopped(pid):
+        return _read_stopped(pid, full=full)
     try:
-        is_stopped = psutil.Process(pid).status() in {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP}
-    except psutil.NoSuchProcess:
-        raise SpyError(f"there is no process {pid}") from None
-    if is_stopped:
-        # A stopped process does not move, and py-spy cannot stop it once more.
-        thread = _main_thread(pid, _dumped(pid, "--nonblocking"))
-        return _spied(thread, full=full, note="stopped by a signal")
-    try:
-        output = _dumped(pid, "--native")
+        output = _dumped_running(pid)
     except SpyError:
-        output = _dumped(pid)
+        if not _is_stopped(pid):
+            raise
+        return _read_stopped(pid, full=full)  # it was stopped just now
     return _spied(_main_thread(pid, output), full=full)
 
 
+def _read_stopped(pid: int, *, full: bool) -> Spied:
+    # A stopped process does not move, and py-spy cannot stop it once more.
+    thread = _main_thread(pid, _dumped(pid, "--nonblocking"))
+    return _spied(thread, full=full, note="stopped by a signal")
+
+
 # -- asking ----------------------------------------------------------------------------------------------------------
+
+
+def _is_stopped(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() in {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP}
+    except psutil.NoSuchProcess:
+        raise SpyError(f"there is no process {pid}") from None
+
+
+def _dumped_running(pid: int) -> bytes:
+    try:
+        return _dumped(pid, "--native")
+    except SpyError:
+        return _dumped(pid)
 
 
 def _dumped(pid: int, *options: str) -> bytes:

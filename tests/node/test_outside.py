@@ -321,6 +321,21 @@ def test_a_stopped_process_is_read_and_stays_stopped(holder):
     assert psutil.Process(pid).status() == psutil.STATUS_STOPPED
 
 
+def test_a_process_that_is_stopped_between_a_look_and_the_reading_is_read(holder, monkeypatch):
+    """P6: py-spy, which cannot stop it once more, failed."""
+    pid = holder("stop")
+    readable(pid, lambda read: read.end.note == "stopped by a signal")
+    looks, is_stopped = [], spying._is_stopped
+
+    def look(pid):
+        looks.append(pid)
+        return len(looks) > 1 and is_stopped(pid)
+
+    monkeypatch.setattr(spying, "_is_stopped", look)
+    assert read_stack(pid).end.note == "stopped by a signal"
+    assert len(looks) == 2
+
+
 def test_a_job_that_never_loaded_pxshell_is_read_by_its_ranks(holder):
     """Ranks are known by their launcher's variables; who has none is counted."""
     pids = [holder("stop", PMI_RANK=str(rank), PMI_SIZE="3") for rank in (2, 0)]
