@@ -14,7 +14,7 @@ import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 
 __all__ = [
     "Place",
@@ -23,6 +23,7 @@ __all__ = [
     "innermost_user_frame",
     "is_own_code",
     "is_user_code",
+    "is_users",
     "place_of",
     "user_frames",
 ]
@@ -94,10 +95,19 @@ def is_user_code(filename: str) -> bool:
     return not (_INSTALLED.search(path) or path.startswith(_library_prefixes()))
 
 
+def is_users(code: CodeType) -> bool:
+    """Tell whether a code is the user's; what dataclasses and named tuples generate, pxshell's too, never is."""
+    return is_user_code(code.co_filename) and not (code.co_filename == "<string>" and _is_generated(code))
+
+
+def _is_generated(code: CodeType) -> bool:
+    return code.co_qualname.startswith("__create_fn__.") or code.co_varnames[:1] == ("_cls",)
+
+
 def user_frames(frame: FrameType | None) -> Iterator[FrameType]:
     """Yield the user frames of a stack, innermost first."""
     while frame is not None:
-        if is_user_code(frame.f_code.co_filename):
+        if is_users(frame.f_code):
             yield frame
         frame = frame.f_back
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Literal
 
-from pxshell.engine.frames import Place, is_user_code
+from pxshell.engine.frames import Place, is_users
 from pxshell.engine.pause_states import (
     Accepted,
     AlreadyPaused,
@@ -67,7 +67,7 @@ class PauseRequest:
         """Tell whether lines of this code may be where to stop."""
         if self.rule is not None:
             return self.rule.watches(code)
-        return is_user_code(code.co_filename) if self.condition is None else self.condition.is_about(code)
+        return is_users(code) if self.condition is None else self.condition.is_about(code)
 
     @property
     def is_plain(self) -> bool:

@@ -27,7 +27,7 @@ from types import CodeType, FrameType
 from typing import Any, Literal, TypeVar
 
 from pxshell.engine.arming import Arming, StopSignal, call_in_main, interrupt_again
-from pxshell.engine.frames import innermost_user_frame, is_own_code, is_user_code, place_of
+from pxshell.engine.frames import innermost_user_frame, is_own_code, is_users, place_of
 from pxshell.engine.pause_machine import PATIENCE, PauseMachine, PauseRequest
 from pxshell.engine.pause_states import PauseEvent, PauseState, ResumeOutcome
 from pxshell.engine.paused_frame import PausedFrame
@@ -476,7 +476,7 @@ def _insist(function: Callable[[], _T]) -> _T:
 
 
 def _is_in_own_code(frame: FrameType | None) -> bool:
-    while frame is not None and not is_user_code(frame.f_code.co_filename):
+    while frame is not None and not is_users(frame.f_code):
         if is_own_code(frame.f_code.co_filename):
             return True
         frame = frame.f_back

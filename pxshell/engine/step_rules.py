@@ -10,7 +10,7 @@ from enum import StrEnum
 from types import CodeType, FrameType
 from typing import Protocol
 
-from pxshell.engine.frames import is_user_code, user_frames
+from pxshell.engine.frames import is_users, user_frames
 
 __all__ = ["StepKind", "StepRule", "make_rule"]
 _NEVER = 1 << 62
@@ -46,7 +46,7 @@ class _NextLine:
     """`step`."""
 
     def watches(self, code: CodeType) -> bool:
-        return is_user_code(code.co_filename)
+        return is_users(code)
 
     def ends_at(self, frame: FrameType) -> bool:
         return True

@@ -13,7 +13,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from pxshell.engine.conditions import Condition
-from pxshell.engine.frames import Place, is_user_code, place_of, user_frames
+from pxshell.engine.frames import Place, is_users, place_of, user_frames
 from pxshell.engine.pausing import Pauser
 from pxshell.errors import UsageError
 
@@ -44,7 +44,7 @@ class Watch:
 
     def watches(self, code: CodeType) -> bool:
         """Watch all user code."""
-        return is_user_code(code.co_filename)
+        return is_users(code)
 
     def reached(self, frame: FrameType) -> str:
         """Return why to stop: the last line has made the expression true."""

@@ -6,11 +6,12 @@ import json
 import sys
 import sysconfig
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from pxshell.engine import frames
-from pxshell.engine.frames import Place, include_user_code, innermost_user_frame, is_user_code, place_of
+from pxshell.engine.frames import Place, include_user_code, innermost_user_frame, is_user_code, is_users, place_of
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,20 @@ def test_the_text_of_python_c_is_user_code(monkeypatch):
     is_user_code.cache_clear()
     monkeypatch.setattr(sys, "argv", ["-c"])
     assert is_user_code("<string>")
+    is_user_code.cache_clear()
+
+
+class Pair(NamedTuple):
+    a: int
+
+
+def test_what_is_generated_is_no_user_code_under_python_c_either(monkeypatch):
+    """P6: a rank that stopped in there, in code of pxshell's own that holds a lock, did not answer any more."""
+    is_user_code.cache_clear()
+    monkeypatch.setattr(sys, "argv", ["-c"])
+    assert is_users(compile("x = 1", "<string>", "exec"))
+    for made in (Place.__init__, Place.__eq__, Pair.__new__):
+        assert not is_users(made.__code__)
     is_user_code.cache_clear()
 
 
