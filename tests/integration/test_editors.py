@@ -28,7 +28,7 @@ STEPS, SIZE = "300", "32"
 #: `mass = total_mass(...)` in the loop of `main`.
 LINE = next(n for n, line in enumerate(SIM.read_text().splitlines(), 1) if line.startswith("        mass = "))
 #: Seconds in which the other side must have noticed an end, with room for a loaded machine.
-NOTICED_S = 20
+NOTICED_S = 60
 
 pytestmark = [pytest.mark.mpi, pytest.mark.timeout(110)]
 

@@ -69,7 +69,7 @@ def free_port():
 def answers(url):
     """Tell whether a server answers."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return "started" in json.load(answer)
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return False
@@ -80,7 +80,7 @@ def end(server):
     with contextlib.suppress(psutil.NoSuchProcess):
         family = [*psutil.Process(server.pid).children(recursive=True)]
         server.terminate()
-        psutil.wait_procs(family, timeout=10)
+        psutil.wait_procs(family, timeout=30)
     server.wait(LIMIT_S)
 
 
