@@ -26,8 +26,8 @@ __all__ = ["LastLook"]
 _EXIT_STRING = re.compile(r"EXIT STRING: .*\(signal (\d+)\)")
 #: What Hydra ends with when it has lost its proxies; of the ranks it says nothing.
 _LAUNCHER_FAILED = 255
-#: Seconds that peers have to say where they stand.
-_PATIENCE = 0.3
+#: Seconds that peers have to say where they stand; on a busy machine they need more than a few milliseconds.
+_PATIENCE = 1.0
 #: Seconds after which the launcher, which has no process left to wait for, is ended too.
 _LAUNCHER_PATIENCE = 1.0
 
@@ -56,7 +56,11 @@ class LastLook:
         The link is gone some milliseconds before the process, which its peers may not have.
         """
         node = self._node
-        is_over = record.state.activity is Activity.ENDED or node.is_ending or self.has_happened
+        if self.has_happened and record.epoch == self._epoch:
+            self._waiting -= RankSet.of(record.rank)  # one that has gone itself says nothing more
+            self._end_when_told()
+            return
+        is_over = record.state.activity is Activity.ENDED or node.is_ending
         if is_over or record.epoch != node.launch.epoch or not node.launch.ends_together(record.rank):
             return
         self._first, self._epoch, self._is_over = record, record.epoch, False
@@ -68,7 +72,7 @@ class LastLook:
         request = node.message("px_stacks_request", {"full": False}, self._waiting)
         self._request = request.id
         # Told to leave the peers alone, Hydra still ends them in one of six cases, some 10 to 40 ms from now.
-        node.launch.hold_launcher(True)
+        node.launch.hold_launcher()
         for one in peers:
             if one.peer is not None:
                 node.server.send(one.peer, request)
@@ -82,9 +86,12 @@ class LastLook:
             self._waiting -= message.ranks
             for stack in tree_of([(message.ranks, message.data())]).stacks():
                 self._stacks |= dict.fromkeys(stack.ranks, stack)
-            if not self._waiting and self._first is not None and not self._first.is_alive:
-                self._end(self._epoch)
+            self._end_when_told()
         return True
+
+    def _end_when_told(self) -> None:
+        if not self._waiting and self._first is not None and not self._first.is_alive:
+            self._end(self._epoch)
 
     def facts(self, record: EngineRecord) -> Mapping[str, Any]:
         """Return what the state of a rank that has died says beside how: with whom it ended, and where it was."""
@@ -120,7 +127,7 @@ class LastLook:
         first = self._first
         if self._is_over or epoch != self._epoch or first is None:
             return
-        self._node.launch.hold_launcher(False)
+        self._node.launch.let_launcher_go()
         if first.is_alive:  # it was the link alone
             self._first = None
             return

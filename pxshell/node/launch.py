@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -137,6 +137,8 @@ class Launch:
         self.log = directory / "logs" / "launch.log"
         #: Of processes that have been reaped.
         self._statuses: dict[int, int | None] = {}
+        #: Launchers and proxies that stand still at the moment.
+        self._held: list[int] = []
 
     @property
     def size(self) -> int:
@@ -173,7 +175,8 @@ class Launch:
         return self._forks.fork(ranks, name, environment_of(command.env, environment), self._finished)
 
     def close(self) -> None:
-        """No more is started."""
+        """No more is started, and nothing is left standing."""
+        self.let_launcher_go()
         if self._forks is not None:
             self._forks.close()
         elif self._warm is not None:
@@ -199,22 +202,32 @@ class Launch:
         """Tell whether the death of this rank is that of its world, which we have to end."""
         return any(process.ends_together and rank in process.ranks for process in self.processes)
 
-    def hold_launcher(self, held: bool) -> None:
-        """Stop the launchers whose ranks end together, with the proxies that they have started; or let them go on.
+    def hold_launcher(self) -> None:
+        """Stop the launchers whose ranks end together, with the proxies that they have started, for a moment.
 
         The ranks are the proxies' children, and are not stopped.
         """
-        number = signal.SIGSTOP if held else signal.SIGCONT
-        for process in self.processes:
-            for pid in [process.pid, *children_of(process.pid)] if process.ends_together else ():
-                with suppress(ProcessLookupError):
-                    os.kill(pid, number)
+        together = [process.pid for process in self.processes if process.ends_together]
+        self._held += [one for pid in together for one in (pid, *children_of(pid))]
+        _signal_all(self._held, signal.SIGSTOP)
+
+    def let_launcher_go(self) -> None:
+        """Let those go on that were stopped, whether or not their own parent still lives."""
+        _signal_all(self._held, signal.SIGCONT)
+        self._held.clear()
 
     def send_signal(self, number: int) -> None:
-        """Send a signal to every process that still runs."""
+        """Send a signal to every process that still runs; none of them is held any more."""
+        self.let_launcher_go()
         for process in self.processes:
             process.send_signal(number)
 
     def log_tail(self, count: int = 2000) -> str:
         """Return the end of the launch log: what processes said before they were connected."""
         return self.log.read_bytes()[-count:].decode("utf-8", "replace") if self.log.exists() else ""
+
+
+def _signal_all(pids: Iterable[int], number: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pxshell.node import lastlook
 from pxshell.node.above import OrderHandler
 from pxshell.node.below import EngineHandler
 from pxshell.node.node import Node
@@ -21,6 +22,7 @@ from pxshell.protocol.pace import BURST_BYTES
 from pxshell.protocol.state import Activity, RankState
 from pxshell.protocol.types import Role
 from pxshell.ranks import RankSet
+from pxshell.testing.waiting import wait_until
 from pxshell.transport.base import Handler, Peer, make_hello
 from pxshell.transport.unix import UnixConnector, UnixServer
 
@@ -458,6 +460,39 @@ def test_the_peers_of_the_first_to_die_say_where_they_are_before_their_world_end
         assert told == {"why": "ended with rank 0, in MPI Allreduce", **place}
         log = (machine.node.directory / "logs" / "rank-1.log").read_text()
         assert log.endswith('File "/home/me/sim.py", line 87, in step\n  in MPI Allreduce\n')
+
+    on_machine(check, WORLD)
+
+
+def stands(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("end", ["peers gone", "stop", "end of the node"])
+def test_a_launcher_that_is_held_for_a_last_look_goes_on_whatever_comes_first(
+    on_machine: Callable[..., None], monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """P3, P7: nothing is left standing: not when no peer is there that could answer, nor when the node ends."""
+    monkeypatch.setattr(lastlook, "_PATIENCE", 100.0)
+
+    async def check(machine: Machine) -> None:
+        machine.node.start()
+        await machine.engine(0)
+        await machine.engine(1)
+        (launcher,) = machine.node.launch.processes
+        for record in machine.node.engines:  # their process is this one
+            assert record.watch is not None
+            record.watch.send_signal = lambda _number, _pid: None  # type: ignore[method-assign]
+        dies(machine, 0)
+        await asyncio.to_thread(wait_until, lambda: stands(launcher.pid), 30, "the launcher stands")
+        if end == "peers gone":
+            dies(machine, 1)
+        elif end == "stop":
+            machine.node.launch.send_signal(0)
+        else:
+            machine.node.launch.close()
+        await asyncio.to_thread(wait_until, lambda: not stands(launcher.pid), 30, "the launcher goes on")
 
     on_machine(check, WORLD)
 
