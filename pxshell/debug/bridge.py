@@ -105,7 +105,7 @@ class Bridge:
 
     def _answer(self, message: dict[str, Any]) -> list[Effect]:
         """Return what follows a message; one that makes no sense is refused, and what comes behind it is not lost."""
-        command = message.get("command")
+        command = str(message.get("command"))
         if not self._is_initialized and message.get("type") == "request" and command not in _AT_ANY_TIME:
             return [ToEditor(failure(message, "the first request has to be initialize"))]
         self._is_initialized |= command == "initialize"

@@ -300,10 +300,12 @@ class Engine:
         """Run what comes, until this process is to end."""
         _ignore_interrupts()
         event = ActivityEvent.READY if self.activity.state.activity is Activity.STARTING else ActivityEvent.END
-        self.activity.change(event, cell="")
+        self._stand_in.do(lambda: self.activity.change(event, cell=""))
         while not self.work.is_over:
             try:
                 self._run_what_comes()
+            except KeyboardInterrupt:
+                self._interrupts.nothing_runs()
             except Exception as error:  # noqa: BLE001 - as inside: the next one may come while the last is caught
                 self._raised.append(error)
 
@@ -312,6 +314,8 @@ class Engine:
         while not is_over:
             try:
                 is_over = not self._does_next()
+            except KeyboardInterrupt:  # of a handler that a cell has left, or as one began or ended: nobody is to end
+                self._interrupts.nothing_runs()
             except Exception as error:  # noqa: BLE001 - of a signal handler that a cell has left: an alarm, say
                 self._raised.append(error)
 

@@ -68,7 +68,9 @@ def _below_ours(tb: TracebackType | None) -> list[TracebackType]:
 def _linked(entries: list[TracebackType]) -> TracebackType | None:
     linked: TracebackType | None = None
     for entry in reversed(entries):
-        linked = TracebackType(linked, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+        # An instruction may have no line: that of a signal's exception, raised before the function's first.
+        line = entry.tb_lineno or entry.tb_frame.f_code.co_firstlineno
+        linked = TracebackType(linked, entry.tb_frame, entry.tb_lasti, line)
     return linked
 
 

@@ -48,6 +48,8 @@ class Interrupts:
         self._early: dict[str, None] = {}
         self._sent: _Sent | None = None
         self._handler = self._handle
+        #: The program's own, while ours stands in for it.
+        self._outside: Any = None
 
     @contextmanager
     def allowed(self, cell: str) -> Iterator[None]:
@@ -60,19 +62,38 @@ class Interrupts:
             KeyboardInterrupt: it was interrupted before it began.
         """
         before, saved = self._cell, _signal.getsignal(signal.SIGINT)
-        _signal.signal(signal.SIGINT, self._handler)
-        is_early = self._set(cell)
+        if saved is not self._handler:
+            self._outside = saved
         try:
-            if is_early:
+            _signal.signal(signal.SIGINT, self._handler)
+            if self._set(cell):
                 raise KeyboardInterrupt
             yield
         finally:
             try:
+                self._leave(before, saved)
+            finally:
+                self._leave(before, saved)  # when something was raised in place of the call above
+
+    def _leave(self, before: str, saved: Any) -> None:
+        """Allow what was allowed before; what a handler raises meanwhile is raised then. Twice does no harm."""
+        raised: BaseException | None = None
+        is_left = False
+        while not is_left:
+            try:
                 self._set(before)
                 # A signal that has come is handled here at the latest, before the program's handler is back.
-            finally:
                 if _signal.getsignal(signal.SIGINT) is self._handler and saved is not None:
                     _signal.signal(signal.SIGINT, saved)
+                is_left = True
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
+                raised = error
+        if raised is not None:
+            raise raised
+
+    def nothing_runs(self) -> None:
+        """Allow nothing: a signal has ended a cell in the middle of what surrounds it."""
+        self._set("")
 
     def _set(self, cell: str) -> bool:
         """Note which cell runs; returns whether it has been interrupted already."""
@@ -110,8 +131,12 @@ class Interrupts:
                 sent.again += 1
                 signal.pthread_kill(self._main_ident, signal.SIGINT)
 
-    def _handle(self, _signum: int, _frame: Any) -> None:
+    def _handle(self, signum: int, frame: Any) -> None:
         with self._lock:
+            if not self._cell:  # on the way into a cell, or out of it: it is the program's
+                if callable(self._outside):
+                    self._outside(signum, frame)
+                return
             sent = self._sent
             if sent is not None:
                 if sent.is_handled.is_set() and sent.again:

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from pxshell.engine.brevity import Brevity
 from pxshell.engine.outbox import Haste
@@ -72,9 +73,13 @@ class IoThread:
         self._posted: deque[Message] = deque()
         #: Messages that found the link full, in order; the io thread's own.
         self._waiting: dict[Lane, deque[Message]] = {lane: deque() for lane in Lane}
-        #: Bytes that were posted and that the link has not taken; the condition guards it.
+        #: Bytes that were posted and that the link has not taken; the lock guards it. No condition, nor anything else
+        #: whose `with` is made of Python: what is raised right after it has taken its lock, by Ctrl-C, leaves it taken.
         self._pending = 0
-        self._room = threading.Condition()
+        self._lock = threading.Lock()
+        #: Rung when that has become less and somebody waits for it.
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._is_awaited = False
         self._connector: Connector | None = None
         self._has_peer = False
         self.thread: threading.Thread | None = None
@@ -95,7 +100,7 @@ class IoThread:
 
     def post(self, messages: list[Message], haste: Haste = Haste.SOON) -> None:
         """Send messages, in order."""
-        with self._room:
+        with self._lock:
             self._pending += sum(message.size for message in messages)
         self._posted.extend(messages)
         if haste is Haste.NOW:
@@ -109,14 +114,21 @@ class IoThread:
 
     def wait_for_room(self) -> None:
         """Wait while too much waits for the node; without a lock, and ended by a signal handler that raises (P7)."""
-        with self._room:
-            while self._pending > _ROOM_BYTES:
-                self._room.wait(_ROOM_LOOK)
+        while True:
+            self._is_awaited = True
+            if self._pending <= _ROOM_BYTES:
+                return
+            try:
+                self._bell.get(timeout=_ROOM_LOOK)
+            except Empty:
+                continue
 
     def _took(self, size: int) -> None:
-        with self._room:
+        with self._lock:
             self._pending = max(0, self._pending - size)
-            self._room.notify_all()
+        if self._is_awaited:
+            self._is_awaited = False
+            self._bell.put(None)
 
     def call_later(self, delay: float, function: Callable[..., object], *args: object) -> None:
         """Run a short function in the io thread, after so many seconds."""

@@ -44,9 +44,9 @@ class _Turn:
     """A job that runs: what it will answer, and how to leave its cell, once it has begun."""
 
     job: Job
-    answer: tuple[dict[str, Any], list[Buffer]] = field(
-        default_factory=lambda: ({"status": "error", "ename": "KeyboardInterrupt", "evalue": "", "traceback": []}, [])
-    )
+    answer: tuple[dict[str, Any], list[Buffer]] | None = None
+    #: What was raised between the user's code and ours, by a handler of the program; the reply says so then.
+    raised: BaseException = field(default_factory=KeyboardInterrupt)
     outside: Outside | None = None
 
 
@@ -117,6 +117,9 @@ class Runner:
             try:
                 opening.do()
                 self._take_turn(turn, paused)
+            except BaseException as error:
+                turn.raised = error
+                raise
             finally:
                 closing.do()
         finally:
@@ -138,7 +141,7 @@ class Runner:
             with self._interrupts.allowed(job.request.id):
                 turn.answer = self._run_of[job.type](job, paused)
         except KeyboardInterrupt:
-            return  # between the user's code and ours: the reply says so
+            return  # nothing is wrong with the rank; the reply says so
         except BaseException as error:  # noqa: BLE001 - what fails here must not end the rank
             if not comes_from_user_code(error):
                 _log.exception("%s failed", job.type)
@@ -148,7 +151,7 @@ class Runner:
         """Send the reply, and tell that the turn is over."""
         if turn.outside is None:
             return
-        job, (content, buffers) = turn.job, turn.answer
+        job, (content, buffers) = turn.job, turn.answer or (error_content(turn.raised), [])
         if job.type in _COMM:
             ended()
             self._outbox.leave_cell(turn.outside)

@@ -19,6 +19,7 @@ from collections.abc import Callable
 __all__ = ["Once", "StandIn"]
 
 _NUMBERS = range(1, signal.NSIG)
+_RAISES = "pxshell.engine.interrupts"
 #: The handlers that were found last where none may raise: mostly they are the same, and one comparison tells.
 _harmless: list[object] = []
 
@@ -37,7 +38,9 @@ def _has_handlers() -> bool:
 
 
 def _is_ours(handler: object) -> bool:
-    return str(getattr(handler, "__module__", "")).startswith("pxshell.")
+    """Tell whether this is a handler of ours that raises nothing: that of an interrupted cell does."""
+    module = str(getattr(handler, "__module__", ""))
+    return module.startswith("pxshell.") and module != _RAISES
 
 
 class StandIn:

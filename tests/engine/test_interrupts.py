@@ -45,6 +45,19 @@ def test_a_cell_that_has_not_begun_is_interrupted_as_it_begins(interrupts):
         pass
 
 
+def test_a_signal_on_the_way_into_a_cell_or_out_of_it_is_the_programs(interrupts):
+    """P5: ours stands in for a cell only, though it may be there a moment longer."""
+    handled = []
+    before = signal.signal(signal.SIGINT, lambda *_: handled.append(1))
+    try:
+        with interrupts.allowed("c"):
+            pass
+        interrupts._handle(signal.SIGINT, None)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert handled == [1]
+
+
 def test_few_cells_are_remembered_that_never_come(interrupts):
     """P7: the oldest are forgotten."""
     for number in range(module._REMEMBERED + 1):

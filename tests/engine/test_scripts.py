@@ -322,6 +322,17 @@ def test_a_signal_from_elsewhere_does_not_end_an_idle_rank(rig):
     assert rig.node.run("1")[-1].data()["status"] == "ok"
 
 
+def test_a_handler_that_a_cell_has_left_does_not_end_an_idle_rank(rig):
+    """P3: Python's own handler of Ctrl-C, say, which raises wherever the main thread is."""
+    engine = rig.start()
+    rig.node.wait_state("idle")
+    rig.node.run("import signal; signal.signal(signal.SIGINT, signal.default_int_handler)")
+    for _ in range(20):
+        engine.send_signal(signal.SIGINT)
+        assert rig.node.run("1")[-1].type == "execute_reply"
+    assert rig.node.log == ""
+
+
 def test_a_signal_from_elsewhere_does_not_end_a_rank_whose_script_has_just_ended(rig):
     """As above, from the moment at which it is told."""
     engine = rig.start("--hold", "sim.py", files={"sim.py": "x = 1"})

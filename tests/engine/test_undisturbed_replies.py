@@ -47,6 +47,7 @@ class Rank:
 
     def __init__(self):
         self.replies = []
+        self.raised = set()
         self.ended = 0
         self.outbox = Outbox(0, "e", 0, Pipes(), self._post)
         self.work = Work()
@@ -59,7 +60,9 @@ class Rank:
             self.work.put(Job("px_pull_request", Request(name, "c1"), {"expressions": ["1"]}, IDLE))
 
     def _post(self, messages, _haste):
-        self.replies += [message.parent for message in messages if is_reply(message)]
+        replies = [message for message in messages if is_reply(message)]
+        self.replies += [message.parent for message in replies]
+        self.raised |= {message.data().get("ename") for message in replies}
 
     def _count(self):
         self.ended += 1
@@ -88,13 +91,18 @@ class Rank:
 
 
 def test_a_handler_that_raises_at_any_moment_loses_no_reply():
-    """P3: whatever the moment, each request is answered once, in order."""
+    """P3: whatever the moment, each request is answered once, in order, and names nothing that was not raised.
+
+    P5: the program's own handler of SIGINT is back afterwards.
+    """
     Rank().run(1_000_000)  # what is imported with the first
-    moment = 0
+    moment, sigint = 0, signal.getsignal(signal.SIGINT)
     while True:
         rank = Rank()
         has_come = rank.run(moment)
         assert (rank.replies, rank.ended) == (["q1", "q2"], 2), f"moment {moment}"
+        assert rank.raised <= {None, "HandlerError"}, f"moment {moment}"
+        assert signal.getsignal(signal.SIGINT) is sigint, f"moment {moment}"
         if not has_come:
             break
         moment += 1
