@@ -109,7 +109,11 @@ class ControlMagics(Magics):
     @line_magic
     @says_errors
     def pxrestart(self, line: str) -> None:
-        """Start all ranks anew, with the same numbers."""
+        """Start all ranks anew, with the same numbers: %pxrestart."""
+        if line.strip():
+            raise UsageError(
+                f"%pxrestart starts all ranks anew, not only {line.strip()}; end some: %pxsignal KILL -t RANKS"
+            )
         self.holder.session.restart()
 
     @line_magic

@@ -153,7 +153,7 @@ def _line_of(event: Refusal | Missing | Notice | Cut) -> Line:
             return (Span(event.text, _NOTICE_STYLES[event.level]),)
         case Cut():
             who = f"rank {event.ranks}" if len(event.ranks) == 1 else f"ranks {event.ranks}"
-            return (Span(f"{bytes_text(event.bytes)} of {who} cut; full text in {event.file}", Style.WARNING),)
+            return (Span(f"{bytes_text(event.bytes)} of {who} cut; all text is in {event.file}", Style.WARNING),)
         case Refusal():
             return (Span(_unanswered_text(event), Style.WARNING),)
         case Missing():

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, Literal
 
 from pxshell.errors import UsageError
 from pxshell.protocol.canonical import canonical
+from pxshell.protocol.state import Activity, RankState
 from pxshell.ranks import EMPTY, RankSet
 from pxshell.render.events import CellAnswers, Failure, Missing, Notice, Refusal
 from pxshell.render.grouping import odd_of
@@ -30,7 +34,10 @@ __all__ = ["CellOutcome", "Cells", "cell_filename"]
 # How often the account is looked at when no message wakes the waiting thread.
 _LOOK_S = 0.1
 
-Status = Literal["ok", "error", "refused", "missing", "running"]
+# That ranks stand in a cell is no passing moment then, as when somebody lets them go at once.
+_STANDS_S = 0.3
+
+Status = Literal["ok", "error", "refused", "missing", "running", "stopped"]
 
 
 def cell_filename(cell: int) -> str:
@@ -47,7 +54,8 @@ class CellOutcome:
         code: What was asked.
         targets: Whom.
         status: The worst of: `ok`, `error` (raised somewhere), `refused` (ran on none, or not on some), `missing`
-            (ranks died), `running` (not waited for to the end).
+            (ranks died), `running` (not waited for to the end), `stopped` (all that have not answered stand in it, at a
+            breakpoint say).
         answers: What came; None when it was not sent or not waited for.
         peek: It ran in the side thread.
     """
@@ -62,7 +70,7 @@ class CellOutcome:
     @property
     def exit_status(self) -> int:
         """0 when all is well; the worst status that a rank gave `sys.exit`, else 1."""
-        if self.status == "ok":
+        if self.status in {"ok", "stopped"}:
             return 0
         failures = self.answers.failures if self.answers else ()
         return max([_exit_of(failure) for failure in failures] + [0 if self.status == "error" else 1])
@@ -167,12 +175,15 @@ class Cells:
         except KeyboardInterrupt:
             is_done = self._interrupt(flight, outcome.code)
         else:
-            if not is_done:
+            if not is_done and not self._stands(flight):
                 self._say_left(flight, f"not done within {timeout:g} s")
-        if not is_done:
-            flight.leave()
-            return replace(outcome, status="running")
-        return self._landed(flight, outcome)
+        if is_done:
+            return self._landed(flight, outcome)
+        stands = self._stands(flight)
+        if stands:
+            self._say_stands(flight)
+        flight.leave()
+        return replace(outcome, status="stopped" if stands else "running")
 
     def _wait_aside(self, flight: Flight, outcome: CellOutcome, limit: float) -> CellOutcome:
         """Wait for side threads; a rank that cannot answer is said with the answers of the others, not waited for."""
@@ -195,8 +206,13 @@ class Cells:
     def _wait_until(self, flight: Flight, deadline: float | None, *, is_aside: bool = False) -> bool:
         assert flight.request is not None
         waiting = Waiting(self._desk, flight.request)
+        standing_since: float | None = None
         try:
             while not flight.request.done:
+                now = time.monotonic()
+                standing_since = (standing_since or now) if self._stands(flight) else None
+                if standing_since is not None and now >= standing_since + _STANDS_S:
+                    return False
                 left = _LOOK_S if deadline is None else min(_LOOK_S, deadline - time.monotonic())
                 if left <= 0:
                     return False
@@ -218,10 +234,25 @@ class Cells:
             self._desk.client.request("interrupt_request", {"cell": flight.request.id}, pending)
             if self._wait_until(flight, time.monotonic() + limit):
                 return True
+            if self._stands(flight):
+                return False
             self._say_stuck(flight, f"not interrupted within {limit:g} s, for it waits in C", code)
         except KeyboardInterrupt:
             self._say_stuck(flight, "left", code)
         return False
+
+    def _stands(self, flight: Flight) -> bool:
+        """Tell whether all that have not answered stand in this very cell: nothing comes until they are let go."""
+        assert flight.request is not None
+        cell, pending = flight.request.id, flight.request.account.pending
+        return bool(pending) and pending <= self._desk.ranks_that(lambda state: state.cell == cell and _stands(state))
+
+    def _say_stands(self, flight: Flight) -> None:
+        assert flight.request is not None
+        pending = flight.request.account.pending
+        stand = "stands" if len(pending) == 1 else "stand"
+        ways = f"On: %pxsignal resume   See: %pxresult {flight.cell}"
+        self._desk.say(f"cell {flight.cell} is not done: {pending} {stand} in it.  {ways}", "info", pending)
 
     def _say_left(self, flight: Flight, why: str, where: str = "", ways: str = "") -> None:
         assert flight.request is not None
@@ -256,8 +287,9 @@ class Cells:
         assert flight.request is not None
         status = _status_of(answers)
         what = "done" if status == "ok" else _LATE_WORDS[status]
-        text = f"cell {flight.cell} {what} on {flight.request.targets}.  See: %pxresult {flight.cell}"
-        self._desk.show(Notice("info" if status == "ok" else "warning", text, flight.request.targets))
+        ranks = _union(one.ranks for one in answers.failures) if status == "error" else flight.request.targets
+        text = f"cell {flight.cell} {what} on {ranks}.  See: %pxresult {flight.cell}"
+        self._desk.show(Notice("info" if status == "ok" else "warning", text, ranks))
 
     # Afterwards.
 
@@ -321,6 +353,14 @@ def _refuse(shown: str) -> RankSet:
 
 
 _LATE_WORDS = {"error": "failed", "refused": "was refused", "missing": "is done, with ranks missing,"}
+
+
+def _stands(state: RankState) -> bool:
+    return state.is_alive and state.is_stopped and state.activity is not Activity.HELD
+
+
+def _union(parts: Iterable[RankSet]) -> RankSet:
+    return reduce(or_, parts, EMPTY)
 
 
 def _status_of(answers: CellAnswers) -> Status:

@@ -89,7 +89,12 @@ class Frames:
 
     def where(self, ranks: RankSet, *, full: bool) -> None:
         """Show the stacks; see `Debugger.where`."""
-        request = self._ask("px_frames_request", {"full": full}, ranks)
+        idle = ranks & self._desk.client.states.where("idle")
+        if idle:  # there are no frames but ours
+            self._desk.say(f"{idle} {_be(idle)} idle", ranks=idle)
+        if not ranks - idle:
+            return
+        request = self._ask("px_frames_request", {"full": full}, ranks - idle)
         for who, content in request.replies():
             entries = content.get("entries") or []
             if not entries:

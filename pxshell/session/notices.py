@@ -6,6 +6,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import reduce
+from operator import or_
 from typing import ClassVar
 
 from pxshell.protocol.message import Message
@@ -29,6 +31,8 @@ _GATHER_S = 0.5
 _PAUSES = 10_000
 #: What is said of ranks that are new processes.
 _ANEW = " started anew"
+_EDITOR_CAME = ": an editor has come"
+_EDITOR_AT = ": at"
 _LEVELS: dict[Liveness, Level] = {Liveness.OK: "info", Liveness.DEAD: "error"}
 
 
@@ -196,14 +200,26 @@ class Notices:
         """Tell that an editor has come to ranks, has gone, or that one of its breakpoints has stopped them."""
         if not _is_debugged(state):
             gone, self._debugged = ranks & self._debugged, self._debugged - ranks
+            gone -= self._forget_editor(gone)
             if state.is_alive and (untold := gone - self._desk.offered):
                 self._tell_soon(": the editor has gone", untold)
             return
         new, self._debugged = ranks - self._debugged, self._debugged | ranks
         if new:
-            self._tell_soon(f": an editor has come, {clean(state.why)}", new)
+            self._tell_soon(f"{_EDITOR_CAME}, {clean(state.why)}", new)
         if state.is_stopped and state.reason == EDITOR_BREAKPOINT and (stopped := self._new_in_pause(ranks, state)):
-            self._tell_soon(f": at {place_text(state)} ({state.reason})", stopped)
+            self._tell_soon(f"{_EDITOR_AT} {place_text(state)} ({state.reason})", stopped)
+
+    def _forget_editor(self, ranks: RankSet) -> RankSet:
+        """Tell nothing of an editor that has gone before it was told that it has come; return those ranks."""
+        with self._lock:
+            untold = reduce(or_, (who for text, who in self._together.items() if text.startswith(_EDITOR_CAME)), EMPTY)
+            untold &= ranks
+            for text in [text for text in self._together if text.startswith((_EDITOR_CAME, _EDITOR_AT))]:
+                self._together[text] -= untold
+                if not self._together[text]:
+                    del self._together[text]
+        return untold
 
     def _new_in_pause(self, ranks: RankSet, state: RankState) -> RankSet:
         """Return those of these ranks that have not been told of in their pause; its state comes with each cell."""

@@ -71,6 +71,7 @@ class Leaving:
                 return "d"
             if letter in [choice.lower() for choice in choices]:
                 return letter
+            self._say(f"{' or '.join(choices).lower()}; Ctrl-C stays")
 
     def _stop(self) -> bool:
         ranks, began = self.session.world, time.monotonic()

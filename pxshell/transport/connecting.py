@@ -126,7 +126,7 @@ class ConnectorCore(Dialling, Connector):
             else:
                 close_all(fds)
                 self._receive_greeting(lane, wire, prefix, frames[1:])
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, RecursionError) as error:
             _log.warning("closed the connection to %s, which broke the protocol: %s", self._where, error)
             wire.close()
             self.wire_closed(wire, f"it broke the protocol: {error}")

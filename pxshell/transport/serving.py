@@ -127,7 +127,7 @@ class ServerCore(Admitting, Server):
             else:
                 close_all(fds)
                 self._receive_hello(wire, prefix, frames[1:])
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, RecursionError) as error:
             _log.warning("closed a connection that broke the protocol: %s", error)
             wire.close()
             self.wire_closed(wire, f"it broke the protocol: {error}")

@@ -173,7 +173,7 @@ def test_a_line_that_is_redrawn_shows_as_it_was_in_the_end():
 
 def test_a_cut_is_announced_with_the_file_that_has_it_all():
     """P2: text leaves a view only by an announced cut."""
-    assert plain(Cut(ranks("3"), 12_300_000, 9, "rank-3.log")) == "12.3 MB of rank 3 cut; full text in rank-3.log\n"
+    assert plain(Cut(ranks("3"), 12_300_000, 9, "rank-3.log")) == "12.3 MB of rank 3 cut; all text is in rank-3.log\n"
 
 
 def test_states_stand_in_columns():

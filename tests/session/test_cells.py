@@ -279,6 +279,25 @@ def test_ctrl_c_interrupts_the_ranks_and_shows_their_answers(stage, monkeypatch)
     assert "KeyboardInterrupt" in stage.shown()
 
 
+@pytest.mark.parametrize("ctrl_c", [0, 1])
+def test_a_cell_that_ranks_stand_in_gives_the_prompt_back(stage, monkeypatch, ctrl_c):
+    """P3: nothing comes until they are let go, for which one has to type; and nobody waits in C."""
+    code = open_cell(stage)
+    interrupted(monkeypatch, ctrl_c)
+    stage.client.on("interrupt_request", lambda asked: [Said("interrupt_reply", {"outcome": "interrupted"})])
+
+    def stop(asked):
+        stage.client.set_state("2", activity="paused", cell=asked.id, pause="p1", file="<px cell 1>", line=1)
+        return []
+
+    stage.client.on("execute_request", stop)
+    outcome = stage.session.run_cell(code, RankSet.of(2))
+    assert (outcome.status, outcome.exit_status) == ("stopped", 0)
+    assert "cell 1 is not done: 2 stands in it.  On: %pxsignal resume   See: %pxresult 1\n" in stage.shown(200)
+    answer_now(stage, "2")
+    assert stage.shown() == "cell 1 done on 2.  See: %pxresult 1\n"
+
+
 def test_ctrl_c_twice_gives_the_prompt_back_and_leaves_them_running(stage, monkeypatch):
     code = open_cell(stage)
     interrupted(monkeypatch, 2)

@@ -212,6 +212,14 @@ def test_up_shows_where_cells_run_from_now_on(paused):
     assert paused.session.prompt_text() == "px[0-3] sim.py:87 up 1"
 
 
+def test_where_of_idle_ranks_is_that_they_are_idle(paused):
+    """They have no frames but ours."""
+    paused.client.set_state("0-3", activity="idle")
+    paused.session.debugger.where()
+    assert paused.shown() == "0-3 are idle\n"
+    assert not paused.client.asked_for("px_frames_request")
+
+
 def test_where_the_stack_ends_is_said(paused):
     told = {"status": "ok", "moved": 0, "file": FILE, "line": 87, "function": "main", "source": "x = 1"}
     paused.client.on("px_select_request", replies("px_select_reply", (None, told)))

@@ -346,6 +346,16 @@ def test_editors_that_come_stop_ranks_and_go_are_told_in_a_line_each(running):
     assert running.shown() == "0-2: the editor has gone\n"
 
 
+def test_an_editor_that_has_gone_before_it_was_told_is_told_of_nowhere(running):
+    """Else "has gone" could stand above "has come", and a place where nobody stands any more below."""
+    debugging = {"activity": "debugging", "cell": "run", "why": "debugged by me@here"}
+    running.client.set_state("0-1", **debugging, **PLACE, pause="d-1", reason=EDITOR_BREAKPOINT)
+    running.client.set_state("1", activity="busy", cell="run")
+    wait_until(lambda: len(running.display.events) == 2, 10, what="that an editor has come to 0")
+    told = running.shown()
+    assert told == "0: an editor has come, debugged by me@here\n0: at sim.py:87 in main (breakpoint of the editor)\n"
+
+
 def test_a_breakpoint_in_user_code_is_told_once(running):
     stop_at(running.client, "2", "b1", reason="breakpoint")
     stop_at(running.client, "2", "b1", reason="breakpoint")
@@ -395,7 +405,7 @@ def test_muted_the_script_is_not_shown_but_notices_are(running, say):
     running.client.say(say.printed("step 1\n", "0"))
     running.client.say(Said("px_notice", {"text": "nothing has moved", "level": "warning"}))
     running.client.say(Said("px_cut", {"bytes": 2000, "lines": 3, "file": "r.log"}, "1"))
-    assert running.shown() == "nothing has moved\n2.0 kB of rank 1 cut; full text in r.log\n"
+    assert running.shown() == "nothing has moved\n2.0 kB of rank 1 cut; all text is in r.log\n"
 
 
 def test_late_output_of_a_cell_is_shown_once(stage, say):

@@ -12,8 +12,10 @@ import pytest
 
 from pxshell.errors import LaunchError
 from pxshell.protocol.message import Message
+from pxshell.protocol.prefix import Kind, Prefix
 from pxshell.protocol.types import Lane, Role
 from pxshell.transport.base import make_hello
+from pxshell.transport.record import encode_record
 from pxshell.transport.socketpath import BoundSocket, PathLock
 from pxshell.transport.unix import UnixListener, UnixServer
 
@@ -283,3 +285,15 @@ def _is_closed(stranger):
         return False
     except ConnectionResetError:
         return True
+
+
+def test_a_hello_that_is_nested_without_end_closes_its_connection(unix, caplog):
+    """P10: and leaves no traceback behind."""
+    unix.start_server()
+    stranger = _stranger(unix)
+    nested = b"\x81\xa4role" + b"\x91" * 20_000 + b"\x90"
+    for buffer in encode_record([Prefix(Kind.HELLO).pack(), nested]):
+        stranger.sendall(buffer)
+    unix.until(lambda: _is_closed(stranger), "it is put out")
+    stranger.close()
+    assert [(one.levelname, one.exc_info) for one in caplog.records] == [("WARNING", None)]
