@@ -14,6 +14,7 @@ from IPython.core.error import UsageError
 from pxshell.engine.drawing import quick_drawing
 from pxshell.engine.error_text import text_of
 from pxshell.engine.frames import is_user_code
+from pxshell.engine.interrupts import Interrupts
 
 if TYPE_CHECKING:
     from pxshell.engine.shell import RankShell
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["describe"]
 
 _LONGEST_CHAIN = 32
+_HANDLER = Interrupts._handle.__code__  # noqa: SLF001 - its frames are ours, wherever it was called
 
 
 def describe(
@@ -59,8 +61,8 @@ def _user_only(tb: TracebackType | None) -> list[TracebackType]:
 
 
 def _below_ours(tb: TracebackType | None) -> list[TracebackType]:
-    """Leave out the frames above the cell: ours and IPython's."""
-    entries = list(_entries(tb))
+    """Leave out the frames above the cell, ours and IPython's, and that of our handler, which has raised Ctrl-C."""
+    entries = [entry for entry in _entries(tb) if entry.tb_frame.f_code is not _HANDLER]
     first = next((i for i, e in enumerate(entries) if is_user_code(e.tb_frame.f_code.co_filename)), 0)
     return entries[first:]
 
