@@ -7,7 +7,9 @@ The two checksums must be equal; the exit status says whether they are.
 """
 
 import argparse
+import json
 import re
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -21,7 +23,7 @@ DEADLINE = 240
 CELLS = [
     "%pxsignal pause --sync step",
     "step, float(u.max()) > 1, u.shape",
-    "f'{u.sum():.3f} of the water is here'",
+    'f"{u.sum():.3f} of the water is here"',
     "%pxfocus 2",
     "kept, vx[0, 0] = float(vx[0, 0]), 123.0",
     "float(vx[0, 0])",
@@ -31,9 +33,9 @@ CELLS = [
     "dt = before",
     "%pxfocus all",
     "%pxpull u -t all -o parts",
-    "%local import matplotlib; matplotlib.use('Agg'); import matplotlib.pyplot as plt, numpy as np",
+    '%local import matplotlib; matplotlib.use("Agg"); import matplotlib.pyplot as plt, numpy as np',
     "%local field = np.block([[parts[0], parts[1]], [parts[2], parts[3]]])",
-    "%local plt.imsave({plot!r}, field, cmap='viridis')",
+    '%local plt.imsave({plot}, field, cmap="viridis")',
     "%pxsignal resume",
 ]
 
@@ -52,7 +54,7 @@ def main():
     undisturbed = run([program("mpiexec"), "-n", str(RANKS), sys.executable, *script])
 
     print("\nThe same under pxshell, paused in the middle:", flush=True)
-    cells = [word for cell in CELLS for word in ("-c", cell.replace("{plot!r}", repr(str(plot))))]
+    cells = [word for cell in CELLS for word in ("-c", cell.replace("{plot}", json.dumps(str(plot))))]
     paused = run([program("pxshell"), "run", "--mpi", "-n", str(RANKS), *cells, "--wait", "--", *script])
 
     print()
@@ -72,8 +74,7 @@ def program(name):
 
 def run(command):
     """Run a command, show it and what it prints as it comes, and return its lines."""
-    shown = [Path(command[0]).name, *(word if " " not in word else f"'{word}'" for word in command[1:])]
-    print("$ " + " ".join(shown), flush=True)
+    print("$ " + shlex.join([Path(command[0]).name, *command[1:]]), flush=True)
     lines = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for line in process.stdout:

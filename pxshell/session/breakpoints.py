@@ -116,7 +116,7 @@ def _name(number: int, spec: Mapping[str, Any]) -> str:
 def _told(spec: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     """Write where it stops, or what it waits for, and what it costs."""
     if spec.get("watch"):
-        place = f"{clean(str(spec['watch']))}, in {clean(str(content['function']))}"
+        place = f"stops when {clean(str(spec['watch']))} becomes true, in {clean(str(content['function']))}"
         cost = _time(float(content["cost"]))
         return f": {place}; each line of Python there takes up to {cost} longer now, until it is cleared"
     if content.get("file"):

@@ -327,8 +327,8 @@ def test_a_watch_says_what_it_costs(paused):
     paused.client.on("px_break_request", replies("px_break_reply", *costs))
     paused.session.debugger.watch("u.min() < 0")
     assert paused.shown() == (
-        "watch 1 on 0-3: u.min() < 0, in main; each line of Python there takes up to 3.1 µs longer now, "
-        "until it is cleared\n"
+        "watch 1 on 0-3: stops when u.min() < 0 becomes true, in main; "
+        "each line of Python there takes up to 3.1 µs longer now, until it is cleared\n"
     )
 
 
