@@ -53,8 +53,8 @@ class _Session:
     tunnel: str
     origin: str
     stream: TunnelSocket
-    #: Whether a pause stood when it came: then one stands when it goes.
-    was_paused: bool
+    #: Whether a pause stood when it came, and no editor's: then one stands when it goes.
+    was_paused: bool = False
     is_over: bool = False
 
 
@@ -121,7 +121,7 @@ class Debugger:
         """Begin a session; the answer comes when debugpy serves it."""
         content = message.data()
         stream = TunnelSocket(lambda chunk: self._say(session, chunk))
-        session = _Session(message.header.key, request.origin, stream, self._pauser.paused is not None)
+        session = _Session(message.header.key, request.origin, stream)
         with self._lock:
             held = self._session
             is_free = held is None or held.is_over
@@ -167,6 +167,9 @@ class Debugger:
 
     def _begin(self, session: _Session, who: str, request: Request) -> None:
         with self._changing:
+            paused = self._pauser.paused
+            # One that stood for the editor before this one is on its way out, though the main thread may be slow to.
+            session.was_paused = paused is not None and self._is_for_others(paused)
             try:
                 if self._backend is None:
                     self._backend = Backend(_own_code(), self._stopped)
@@ -207,7 +210,10 @@ class Debugger:
             session.stream.close()
             self._forget(session)
             paused = self._pauser.paused
-            self._activity.detach(goes_on=paused is not None and not self._stays(session, paused))
+            stays = paused is not None and self._stays(session, paused)
+            if stays:
+                self._own_pause = ""  # it is no editor's any more
+            self._activity.detach(goes_on=paused is not None and not stays)
             about = Request("", session.origin)
             self._outbox.say("px_debug_close", {"why": why}, key=session.tunnel, about=about)
             self._reach_main()
@@ -293,7 +299,10 @@ class Debugger:
 
     def _stays(self, session: _Session, paused: PausedFrame) -> bool:
         """Tell whether a pause outlasts the editor: one stood when it came, or this one is not its own alone."""
-        return session.was_paused or paused.is_asked_for or paused.pause_id != self._own_pause
+        return session.was_paused or self._is_for_others(paused)
+
+    def _is_for_others(self, paused: PausedFrame) -> bool:
+        return paused.is_asked_for or paused.pause_id != self._own_pause
 
     def _stand(self, session: _Session, backend: Backend, paused: PausedFrame, stop: Stop) -> None:
         before = self._work.wake

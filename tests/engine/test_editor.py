@@ -324,6 +324,21 @@ def test_attaching_works_ten_times_over_and_opens_no_port(running):
     assert attack.tcp_listeners(running.engine.pid) == before == []
 
 
+def test_an_editor_that_comes_while_the_last_ones_stop_ends_leaves_the_rank_running(running):
+    """P5: that the main thread is slow to leave, with a cell here, makes no pause of others of it."""
+    first = begin(running, condition="step % 20 == 0")
+    first.event("stopped")
+    pause = running.node.wait_state("debugging", reason="breakpoint of the editor")["pause"]
+    cell = running.node.cell("print('in it', flush=True); import time; time.sleep(1)", place=f"frame:{pause}")
+    running.node.wait_text("in it", cell)
+    first.disconnect()
+    second = begin(running, condition="step % 20 == 0")
+    second.event("stopped")
+    running.node.forget()
+    second.disconnect()
+    running.node.wait_state("busy")
+
+
 def settled_threads(rig):
     found = peek(rig.node, "sorted(t.name for t in __import__('threading').enumerate())")
     return None if "pydevd." in found or "pxshell-debugger" in found else found
