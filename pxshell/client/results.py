@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import reduce
-from operator import or_
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pxshell.client.request import Request
@@ -14,7 +12,7 @@ from pxshell.protocol.canonical import canonical
 from pxshell.protocol.message import Message
 from pxshell.protocol.pickles import unpack
 from pxshell.protocol.types import Fold, type_of
-from pxshell.ranks import RankSet
+from pxshell.ranks import RankSet, union
 
 __all__ = ["AsyncResult", "nothing", "unpickled"]
 
@@ -41,12 +39,12 @@ class AsyncResult:
     @property
     def targets(self) -> RankSet:
         """The ranks that were asked."""
-        return _union(request.targets for request in self._requests)
+        return union(request.targets for request in self._requests)
 
     @property
     def pending(self) -> RankSet:
         """The ranks that are not accounted for yet."""
-        return _union(request.account.pending for request in self._requests)
+        return union(request.account.pending for request in self._requests)
 
     def ready(self) -> bool:
         """Whether every rank is accounted for."""
@@ -164,7 +162,3 @@ def _error(ranks: RankSet, reply: dict[str, Any]) -> RemoteError:
     if reply.get("status") == "refused":
         return RemoteError("Refused", str(reply.get("why", "")), (), ranks)
     return RemoteError(reply.get("ename", "Aborted"), reply.get("evalue", ""), reply.get("traceback", ()), ranks)
-
-
-def _union(parts: Iterable[RankSet]) -> RankSet:
-    return reduce(or_, parts, RankSet())

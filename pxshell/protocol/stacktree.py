@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from pxshell.protocol.stacks import NO_END, Frame, StackEnd
-from pxshell.ranks import EMPTY, RankSet
+from pxshell.ranks import EMPTY, RankSet, union
 
 __all__ = ["Node", "Stack", "StackTree", "Stop", "merged_content", "reply_of", "tree_of"]
 
@@ -78,7 +78,7 @@ class StackTree:
     @property
     def ranks(self) -> RankSet:
         """All ranks that have a stack."""
-        return _union(branch.ranks for branch in self.branches)
+        return union(branch.ranks for branch in self.branches)
 
     def with_ends(self, change: Callable[[StackEnd], StackEnd]) -> StackTree:
         """Return the same tree with other ends; equal ones become one."""
@@ -95,13 +95,6 @@ def _stacks_of(branches: Sequence[Node | Stop], frames: tuple[Frame, ...]) -> It
             yield Stack(branch.ranks, frames, branch.end)
         else:
             yield from _stacks_of(branch.branches, (*frames, branch.frame))
-
-
-def _union(sets: Iterable[RankSet]) -> RankSet:
-    ranks = EMPTY
-    for one in sets:
-        ranks |= one
-    return ranks
 
 
 @dataclass(slots=True)
@@ -131,7 +124,7 @@ class _Growing:
         frozen: list[Node | Stop] = [Stop(ranks, end) for end, ranks in self.ends.items()]
         for child in self.children.values():
             below = child.branches()
-            frozen.append(Node(child.frame, _union(branch.ranks for branch in below), below))
+            frozen.append(Node(child.frame, union(branch.ranks for branch in below), below))
         frozen.sort(key=lambda branch: (-len(branch.ranks), branch.ranks.first))
         return tuple(frozen)
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from functools import reduce
-from operator import or_
 from typing import Any, Self
 
 from pxshell.protocol.types import RUN
-from pxshell.ranks import EMPTY, RankSet
+from pxshell.ranks import EMPTY, RankSet, union
 
 __all__ = [
     "TRANSITIONS",
@@ -206,7 +204,7 @@ class StateTable:
     @property
     def ranks(self) -> RankSet:
         """All ranks of the table."""
-        return _union(self._groups.values())
+        return union(self._groups.values())
 
     def updated(self, ranks: RankSet, state: RankState) -> StateTable:
         """Return the table in which these ranks have this state."""
@@ -222,11 +220,11 @@ class StateTable:
 
     def where(self, name: str) -> RankSet:
         """Return the ranks whose activity (if alive) or liveness has this name."""
-        return _union(ranks for state, ranks in self._groups.items() if _is(state, name))
+        return union(ranks for state, ranks in self._groups.items() if _is(state, name))
 
     def alive(self) -> RankSet:
         """Return the ranks that may still answer."""
-        return _union(ranks for state, ranks in self._groups.items() if state.is_alive)
+        return union(ranks for state, ranks in self._groups.items() if state.is_alive)
 
     def groups(self) -> list[tuple[RankSet, RankState]]:
         """Return ranks and state of each group, ordered by first rank."""
@@ -252,7 +250,3 @@ def _is(state: RankState, name: str) -> bool:
     if name in Liveness.__members__.values():
         return state.liveness == name
     return state.activity == name and (state.is_alive or name == Activity.ENDED)
-
-
-def _union(parts: Iterable[RankSet]) -> RankSet:
-    return reduce(or_, parts, EMPTY)

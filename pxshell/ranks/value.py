@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import chain
+from operator import or_
 from typing import TYPE_CHECKING, NoReturn
 
 from pxshell.ranks.bitmap import MAX_RANKS, based, bitmap_of_ranges, bitmap_of_ranks, intervals_of
@@ -13,7 +14,7 @@ from pxshell.ranks.wire import decode_bitmap, encode_bitmap
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["EMPTY", "MAX_RANKS", "RankSet"]
+__all__ = ["EMPTY", "MAX_RANKS", "RankSet", "union"]
 
 
 #: Longer texts of a wire are of sets that seldom come twice.
@@ -221,3 +222,8 @@ def _known(data: bytes) -> RankSet:
 
 EMPTY = RankSet()
 """The set of no rank."""
+
+
+def union(parts: Iterable[RankSet]) -> RankSet:
+    """Return the ranks of all these sets; none of no set."""
+    return reduce(or_, parts, EMPTY)

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 
 from pxshell.protocol.stacks import StackEnd
 from pxshell.protocol.stacktree import StackTree
-from pxshell.ranks import EMPTY, RankSet
+from pxshell.ranks import EMPTY, RankSet, union
 
 __all__ = ["odd_ranks", "without_peers"]
 
@@ -44,7 +43,7 @@ def odd_ranks(tree: StackTree) -> RankSet:
         largest = max((stack.ranks for stack in some.stacks()), key=len, default=EMPTY)
         if 2 * len(largest) > len(tree.ranks):
             return tree.ranks - largest
-    waiting = _union(stack.ranks for stack in tree.stacks() if stack.end.call)
+    waiting = union(stack.ranks for stack in tree.stacks() if stack.end.call)
     if 2 * len(waiting) > len(tree.ranks) and tree.ranks - waiting:
         return tree.ranks - waiting
     return _small([stack.ranks for stack in alike.stacks()])
@@ -62,10 +61,3 @@ def _small(classes: list[RankSet]) -> RankSet:
     if not found and len(classes) > 1 and len(classes[0]) == 1 < len(classes[1]):
         return classes[0]
     return found
-
-
-def _union(parts: Iterable[RankSet]) -> RankSet:
-    ranks = EMPTY
-    for part in parts:
-        ranks |= part
-    return ranks

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pxshell.errors import UsageError
-from pxshell.ranks import EMPTY, RankSet
+from pxshell.ranks import EMPTY, RankSet, union
 from pxshell.render.events import Stand, Stands
 from pxshell.session.answers import clean
 from pxshell.session.desk import Desk
@@ -72,7 +72,7 @@ class Breakpoints:
         if unknown or not cleared:
             told = f"there is no breakpoint {', '.join(unknown)}" if unknown else "there are no breakpoints"
             raise UsageError(f"{told}.  All: %pxdebug breaks")
-        return _union(cleared.values())
+        return union(cleared.values())
 
     def show(self) -> None:
         """List them; see `Debugger.breakpoints`."""
@@ -143,10 +143,3 @@ def _described(row: Mapping[str, Any]) -> str:
 def _counted(row: Mapping[str, Any]) -> str:
     count = int(row.get("stopped") or 0)
     return f"has stopped {count} time{'' if count == 1 else 's'}" if count else ""
-
-
-def _union(parts: Iterable[RankSet]) -> RankSet:
-    ranks = EMPTY
-    for part in parts:
-        ranks |= part
-    return ranks

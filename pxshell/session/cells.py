@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import reduce
-from operator import or_
 from typing import TYPE_CHECKING, Any, Literal
 
 from pxshell.errors import UsageError
 from pxshell.protocol.canonical import canonical
 from pxshell.protocol.state import Activity, RankState
-from pxshell.ranks import EMPTY, RankSet
+from pxshell.ranks import EMPTY, RankSet, union
 from pxshell.render.events import CellAnswers, Failure, Missing, Notice, Refusal
 from pxshell.render.grouping import odd_of
 from pxshell.session.answers import answers_of
@@ -287,7 +284,7 @@ class Cells:
         assert flight.request is not None
         status = _status_of(answers)
         what = "done" if status == "ok" else _LATE_WORDS[status]
-        ranks = _union(one.ranks for one in answers.failures) if status == "error" else flight.request.targets
+        ranks = union(one.ranks for one in answers.failures) if status == "error" else flight.request.targets
         text = f"cell {flight.cell} {what} on {ranks}.  See: %pxresult {flight.cell}"
         self._desk.show(Notice("info" if status == "ok" else "warning", text, ranks))
 
@@ -357,10 +354,6 @@ _LATE_WORDS = {"error": "failed", "refused": "was refused", "missing": "is done,
 
 def _stands(state: RankState) -> bool:
     return state.is_alive and state.is_stopped and state.activity is not Activity.HELD
-
-
-def _union(parts: Iterable[RankSet]) -> RankSet:
-    return reduce(or_, parts, EMPTY)
 
 
 def _status_of(answers: CellAnswers) -> Status:

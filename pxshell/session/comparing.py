@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pxshell.errors import UsageError
-from pxshell.ranks import EMPTY, RankSet
+from pxshell.ranks import EMPTY, RankSet, union
 from pxshell.render.events import Compared, Comparison
 from pxshell.session.desk import Desk
 from pxshell.session.reference import reference_values
@@ -202,17 +202,10 @@ def _sameness(groups: Sequence[Group], letters: Sequence[str], tolerance: Tolera
 
 def _odd(groups: Sequence[RankSet]) -> RankSet:
     """Return the ranks outside the group that holds more than half; none when there is none."""
-    everyone = _union(groups)
+    everyone = union(groups)
     return everyone - groups[0] if groups and 2 * len(groups[0]) > len(everyone) else EMPTY
 
 
 def _firsts(samples: Iterable[Sample]) -> RankSet:
     """Return one rank of each sample: those that are asked further."""
     return RankSet(sample.first for sample in samples)
-
-
-def _union(parts: Iterable[RankSet]) -> RankSet:
-    ranks = EMPTY
-    for part in parts:
-        ranks |= part
-    return ranks

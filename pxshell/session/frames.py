@@ -8,7 +8,7 @@ from typing import Any
 
 from pxshell.errors import DeadlineError, UsageError
 from pxshell.protocol.state import Activity, RankState
-from pxshell.ranks import EMPTY, RankSet
+from pxshell.ranks import EMPTY, RankSet, union
 from pxshell.render.events import Listing, Missing, Stand, Stands
 from pxshell.render.standing import odd_stands
 from pxshell.session.answers import clean
@@ -115,7 +115,7 @@ class Frames:
         verb = "up" if up > 0 else "down"
         pauses = standing_ranks(self._desk, ranks, verb)
         content = {"up": up, "full": full, "places": [[f"frame:{pause}", str(who)] for pause, who in pauses.items()]}
-        request = self._ask("px_select_request", content, _union(pauses.values()))
+        request = self._ask("px_select_request", content, union(pauses.values()))
         rows, ends = [], EMPTY
         for who, one in request.replies():
             if one.get("status") != "ok":
@@ -176,10 +176,3 @@ def _go(ranks: RankSet) -> str:
 
 def _be(ranks: RankSet) -> str:
     return "is" if len(ranks) == 1 else "are"
-
-
-def _union(parts: Iterable[RankSet]) -> RankSet:
-    ranks = EMPTY
-    for part in parts:
-        ranks |= part
-    return ranks

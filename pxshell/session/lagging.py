@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from pxshell.ranks import EMPTY, RankSet
+from pxshell.ranks import EMPTY, RankSet, union
 from pxshell.session.desk import Desk
 from pxshell.session.ports import RequestPort
 from pxshell.session.stacktrees import tree_of_request
@@ -49,7 +49,7 @@ class Lagging:
         return _placed(missing, self._places)
 
     def _ask(self, missing: Reasons) -> None:
-        ranks = _union(some for some, why in missing if why in {SILENT, ARRIVING}) & self._desk.client.states.alive()
+        ranks = union(some for some, why in missing if why in {SILENT, ARRIVING}) & self._desk.client.states.alive()
         if self._request is not None:
             self._request.forget()
         self._asked_at = time.monotonic()
@@ -76,10 +76,3 @@ def _placed(missing: Reasons, places: Mapping[str, RankSet]) -> Reasons:
         if left:
             told.append((left, why))
     return told
-
-
-def _union(parts: Iterable[RankSet]) -> RankSet:
-    ranks = EMPTY
-    for part in parts:
-        ranks |= part
-    return ranks

@@ -11,7 +11,7 @@ from typing import Any
 
 from pxshell.errors import DeadlineError, PxshellError, UsageError
 from pxshell.protocol.state import Activity, RankState
-from pxshell.ranks import EMPTY, RankSet
+from pxshell.ranks import EMPTY, RankSet, union
 from pxshell.render.events import Progress
 from pxshell.session.answers import clean
 from pxshell.session.desk import Desk, check_allowed
@@ -98,9 +98,9 @@ class Pausing:
         request = self._desk.control("px_pause_request", content, ranks, limit)
         if self._desk.start.let_go():
             started = time.monotonic()
-        told = _union(ranks for ranks, one in request.replies() if not _is_other(one))
+        told = union(ranks for ranks, one in request.replies() if not _is_other(one))
         self._wait_states(lambda: told <= self._standing(ranks), limit - (time.monotonic() - started))
-        refused = _union(ranks for ranks, one in request.replies() if one.get("outcome") == "refused")
+        refused = union(ranks for ranks, one in request.replies() if one.get("outcome") == "refused")
         self._wait_states(lambda: refused <= self._standing(ranks), min(limit, _SETTLES_S))
         standing = self._looked_at(ranks, request.replies(), request.account.missing)
         self._desk.say(standing_text(standing, time.monotonic() - started))
@@ -119,21 +119,21 @@ class Pausing:
         groups = list(self._desk.client.states.among(ranks))
         others = [(who, clean(str(one.get("why") or one["outcome"]))) for who, one in replies if _is_other(one)]
         others += missing
-        failed = _union(who for who, state in groups if has_failed(state))
-        standing = _union(who for who, state in groups if state.is_stopped)
+        failed = union(who for who, state in groups if has_failed(state))
+        standing = union(who for who, state in groups if state.is_stopped)
         # Those that refused for the pause of another front end stand in that one.
         others = [(rest, why) for who, why in others if (rest := who - failed - standing)]
         if failed:
             others.append((failed, "failed meanwhile"))
-        running = ranks - standing - _union(who for who, _ in others)
+        running = ranks - standing - union(who for who, _ in others)
         if running:
             others.append((running, "not stopped yet"))
         paused = [(who, state) for who, state in groups if state.is_stopped and state.activity is not Activity.HELD]
         return Standing(
             paused=tuple(paused),
-            held=_union(who for who, state in groups if state.activity is Activity.HELD),
+            held=union(who for who, state in groups if state.activity is Activity.HELD),
             others=tuple(others),
-            values=self._values(_union(who for who, _ in paused)),
+            values=self._values(union(who for who, _ in paused)),
             expression=self._desk.sync_expression,
             has_mpi=bool(self._desk.client.snapshot.mpi),
         )
@@ -257,7 +257,7 @@ class Pausing:
                 request = self._desk.control("px_resume_request", {"pause": command.pause}, command.ranks, limit)
                 if machine.phase is not Phase.FAILED:
                     return machine.cancelled()
-                let_go = _union(who for who, one in request.replies() if one.get("outcome") == "resumed")
+                let_go = union(who for who, one in request.replies() if one.get("outcome") == "resumed")
                 self._wait_states(lambda: not (self._paused_by(command.pause) & let_go), limit)
                 return None
             case None:
@@ -287,7 +287,7 @@ class Pausing:
         return outcomes, is_late
 
     def _show_progress(self, machine: SyncPause, missing: Reasons, expression: str) -> None:
-        waiting = _union(ranks for ranks, _ in missing)
+        waiting = union(ranks for ranks, _ in missing)
         if waiting and time.monotonic() >= self._shows_from:
             told = self._lagging.look(missing)
             where = told[0][1] if len(told) == 1 else "; ".join(f"{ranks}: {why}" for ranks, why in told)
@@ -308,7 +308,7 @@ class Pausing:
             resumed |= self._resume(pause, held)
         if resumed:
             self._desk.say(f"{resumed} resumed", ranks=resumed)
-        if kept := failed - _union(pauses.values()):
+        if kept := failed - union(pauses.values()):
             # With its exception a job may end: not by a word that was meant for the others.
             has = "has failed, and stays" if len(kept) == 1 else "have failed, and stay"
             self._desk.say(f"{kept} {has}.  Let the exception go on: %pxsignal resume -t {kept}", ranks=kept)
@@ -380,10 +380,3 @@ def _probed(ranks: RankSet, content: Mapping[str, Any]) -> Probed:
 
 def _late(pending: RankSet, limit: float) -> list[tuple[RankSet, str]]:
     return [(pending, f"no answer within {limit:g} s")] if pending else []
-
-
-def _union(parts: Iterable[RankSet]) -> RankSet:
-    ranks = EMPTY
-    for part in parts:
-        ranks |= part
-    return ranks

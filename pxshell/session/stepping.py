@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterable
 
 from pxshell.protocol.state import Activity, RankState
-from pxshell.ranks import EMPTY, RankSet
+from pxshell.ranks import EMPTY, RankSet, union
 from pxshell.render.events import Stand
 from pxshell.session.answers import clean
 from pxshell.session.desk import Desk
@@ -39,7 +39,7 @@ class Stepping:
     def step(self, kind: str, ranks: RankSet, line: int, limit: float) -> RankSet:
         """Step; see `Debugger.step`."""
         pauses = steppable_ranks(self._desk, ranks, kind)
-        stepped = _union(pauses.values())
+        stepped = union(pauses.values())
         pause = uuid.uuid4().hex[:12]
         content = {"pause": pause, "kind": kind, "line": line}
         content |= {"places": [[f"frame:{start}", str(who)] for start, who in pauses.items()]}
@@ -75,8 +75,8 @@ class Stepping:
 
     def _on_their_way(self, pause: str, request: RequestPort, stepped: RankSet) -> RankSet:
         """Return the ranks that have neither stopped nor ended nor refused."""
-        refused = _union(who for who, one in request.replies() if one.get("outcome") in {"stale", "refused", "idle"})
-        lost = _union(who for who, _ in request.account.missing)
+        refused = union(who for who, one in request.replies() if one.get("outcome") in {"stale", "refused", "idle"})
+        lost = union(who for who, _ in request.account.missing)
         return stepped - refused - lost - self._desk.ranks_that(lambda state: _is_over(state, pause))
 
     def _only_wait(self, on_their_way: RankSet, ranks: RankSet) -> bool:
@@ -88,7 +88,7 @@ class Stepping:
     def _show(self, pause: str, request: RequestPort, stepped: RankSet, ranks: RankSet) -> RankSet:
         rows, stopped = [], EMPTY
         refused = {who: str(one.get("why") or one["outcome"]) for who, one in request.replies() if _is_refused(one)}
-        left = stepped - _union(refused) - _union(who for who, _ in request.account.missing)
+        left = stepped - union(refused) - union(who for who, _ in request.account.missing)
         # Held ranks of the set that were not stepped may have been let go by those that were.
         shown = left | (ranks & self._desk.ranks_that(_is_standing_or_held))
         for who, state in self._desk.client.states.among(shown):
@@ -157,10 +157,3 @@ def _folded(rows: Iterable[Stand]) -> list[Stand]:
         key = (one.place, one.source, one.word)
         folded[key] = folded.get(key, EMPTY) | one.ranks
     return [Stand(who, *key) for key, who in folded.items()]
-
-
-def _union(parts: Iterable[RankSet]) -> RankSet:
-    ranks = EMPTY
-    for part in parts:
-        ranks |= part
-    return ranks

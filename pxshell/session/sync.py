@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pxshell.ranks import EMPTY, RankSet
+from pxshell.ranks import EMPTY, RankSet, union
 
 __all__ = ["ARRIVING", "SILENT", "Arm", "Cancel", "Command", "Phase", "Probe", "Probed", "Stop", "SyncPause"]
 
@@ -227,7 +227,7 @@ class SyncPause:
             return self.fail(bad)
         if any(outcome == "passed" for _, outcome, _ in outcomes):
             return self._again()
-        silent = self.ranks - _union(ranks for ranks, _, _ in outcomes)
+        silent = self.ranks - union(ranks for ranks, _, _ in outcomes)
         if silent:
             # In C, asleep perhaps: it may come back any time, and is armed then with the others.
             self.missing = [(silent, SILENT)]
@@ -256,14 +256,14 @@ class SyncPause:
         hopeless = [(one.ranks, one.why) for one in answers if one.is_hopeless]
         if hopeless:
             return self.fail(hopeless)
-        lacking = _union(one.ranks for one in answers if one.value is None)
+        lacking = union(one.ranks for one in answers if one.value is None)
         self._looks += 1 if self._stopped or not lacking else 0
         if not self._stopped and lacking:
             self.missing = [(one.ranks, one.why) for one in answers if one.value is None]
         return self._again() if self._looks >= _LOOKS_AT_FIRST else None
 
     def _checked_stop(self) -> Command | None:
-        standing = _union(self._stopped.values())
+        standing = union(self._stopped.values())
         self.missing = [(self.ranks - standing, ARRIVING)] if self.ranks - standing else []
         if not self.ranks <= standing:
             return None
@@ -317,11 +317,4 @@ def _is_number(value: object) -> bool:
 
 
 def _ranks_of(answers: Iterable[Probed]) -> RankSet:
-    return _union(one.ranks for one in answers)
-
-
-def _union(parts: Iterable[RankSet]) -> RankSet:
-    ranks = EMPTY
-    for part in parts:
-        ranks |= part
-    return ranks
+    return union(one.ranks for one in answers)

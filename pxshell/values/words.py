@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 
-from pxshell.ranks import RankSet
+from pxshell.ranks import RankSet, union
 from pxshell.values.comparing import Difference, Group, Sample
 from pxshell.values.describe import Leaf
 
@@ -134,7 +134,7 @@ def spread_lines(groups: Sequence[Group]) -> list[str]:
     if all(leaf["kind"] == "array" for _, leaf in present):
         parts = [_extreme("min", _facts(present, "least"), min), _extreme("max", _facts(present, "most"), max)]
         parts.append(_means(present))
-        parts += [f"NaN on {ranks}" for ranks in [_union(r for r, leaf in present if leaf["nan"])] if ranks]
+        parts += [f"NaN on {ranks}" for ranks in [union(r for r, leaf in present if leaf["nan"])] if ranks]
     else:
         parts = _of_numbers(present)
     told = ", ".join(part for part in parts if part)
@@ -145,7 +145,7 @@ def _extreme(name: str, known: Sequence[tuple[float, RankSet]], of: Callable[[It
     if not known:
         return ""
     value = of(number for number, _ in known)
-    return f"{name} {number_text(value)} ({_union(ranks for number, ranks in known if number == value)})"
+    return f"{name} {number_text(value)} ({union(ranks for number, ranks in known if number == value)})"
 
 
 def _facts(leaves: Sequence[tuple[RankSet, Leaf]], fact: str) -> list[tuple[float, RankSet]]:
@@ -165,7 +165,7 @@ def _of_numbers(leaves: Sequence[tuple[RankSet, Leaf]]) -> list[str]:
     if any(number is None for number, _ in numbers):
         return []
     known = [(number, ranks) for number, ranks in numbers if number is not None and number == number]  # noqa: PLR0124 - NaN
-    nan = _union(ranks for number, ranks in numbers if number != number)  # noqa: PLR0124 - NaN
+    nan = union(ranks for number, ranks in numbers if number != number)  # noqa: PLR0124 - NaN
     parts = [f"NaN on {nan}"] if nan else []
     if not known:
         return parts
@@ -181,10 +181,3 @@ def _number(leaf: Leaf) -> float | None:
         return float(leaf["value"])
     number = float(leaf["text"]) if leaf["kind"] == "int" else math.inf
     return None if math.isinf(number) else number
-
-
-def _union(parts: Iterable[RankSet]) -> RankSet:
-    ranks = RankSet()
-    for part in parts:
-        ranks |= part
-    return ranks

@@ -54,19 +54,8 @@ def pause_often(rank, most):
     return most
 
 
-@pytest.fixture
-def lone_rank():
-    tracer = sys.gettrace()
-    sys.settrace(None)
-    rank = Rank()
-    rank.pauser.install_signal()
-    yield rank
-    rank.close()
-    sys.settrace(tracer)
-
-
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
-def test_a_program_paused_often_computes_the_same(lone_rank, program):
+def test_a_program_paused_often_computes_the_same(rank, program):
     """P5: paused wherever it is, looked at, locals changed and changed back."""
     expected = outcome(program)
     done = threading.Event()
@@ -79,10 +68,10 @@ def test_a_program_paused_often_computes_the_same(lone_rank, program):
         return results
 
     def user():
-        assert pause_often(lone_rank, 100) == 100
+        assert pause_often(rank, 100) == 100
         done.set()
 
-    results = lone_rank.run(repeated, user)
+    results = rank.run(repeated, user)
     assert all(result == expected for result in results)
     assert sys.gettrace() is None
 
@@ -129,7 +118,7 @@ def test_a_program_stopped_at_chosen_lines_computes_the_same(index, lines):
     sys.settrace(tracer)
 
 
-def test_a_condition_that_is_never_reached_changes_nothing(lone_rank):
+def test_a_condition_that_is_never_reached_changes_nothing(rank):
     """P5: armed for a whole run, the program computes the same."""
     from engine.paused_programs import closures
 
@@ -139,9 +128,9 @@ def test_a_condition_that_is_never_reached_changes_nothing(lone_rank):
     def program():
         REACHED.set()
         results = []
-        while not any(isinstance(e, Armed) for e in lone_rank.told) or len(results) < 3:
+        while not any(isinstance(e, Armed) for e in rank.told) or len(results) < 3:
             results.append(closures())
         return results
 
-    results = lone_rank.run(program, lambda: lone_rank.request("p1", condition=condition))
+    results = rank.run(program, lambda: rank.request("p1", condition=condition))
     assert all(result == expected for result in results)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pxshell.errors import RankSetError
-from pxshell.ranks import EMPTY, MAX_RANKS, RankSet
+from pxshell.ranks import EMPTY, MAX_RANKS, RankSet, union
 
 #: Also sets that begin high, and at different places.
 RANKS = st.builds(
@@ -181,3 +181,8 @@ def test_a_hundred_thousand_alternating_ranks_are_handled_in_linear_time() -> No
     assert RankSet.from_wire(ranks.to_wire()) == ranks
     assert len(ranks | RankSet(range(1, 200_000, 2))) == 200_000
     assert len(ranks.intervals()) == 100_000
+
+
+@given(st.lists(st.frozensets(st.integers(0, 300))))
+def test_the_union_of_sets_has_the_ranks_of_each_and_no_others(parts: list[frozenset[int]]) -> None:
+    assert set(union(RankSet(part) for part in parts)) == set().union(*parts)
