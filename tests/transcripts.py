@@ -8,6 +8,7 @@ from pxshell.magics import load
 
 from pxshell import Cluster
 from pxshell.render import to_plain
+from pxshell.render.events import Text
 from pxshell.session import Config, Session
 from pxshell.testing.scripted import RecordingDisplay
 from pxshell.testing.waiting import wait_until
@@ -48,6 +49,8 @@ class Prompt:
         self.holder = load(shell, self.session, self.display)
 
     def shown(self, events):
+        """Return what is shown of events, but for what the program prints, which comes when it comes."""
+        events = [event for event in events if not isinstance(event, Text)]
         return without_numbers("".join(to_plain(event, self._client.ranks) for event in events))
 
     def type(self, line):

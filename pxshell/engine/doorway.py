@@ -33,12 +33,16 @@ class ListeningSocket:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        path.unlink(missing_ok=True)  # of a process that had this pid and was killed
-        self.socket.setblocking(False)
-        self.socket.bind(str(path))
-        # Nobody can connect before listen, so the umask, which belongs to the whole process, can stay as it is.
-        path.chmod(0o600)
-        self.socket.listen(_BACKLOG)
+        try:
+            path.unlink(missing_ok=True)  # of a process that had this pid and was killed
+            self.socket.setblocking(False)
+            self.socket.bind(str(path))
+            # Nobody can connect before listen, so the umask, which belongs to the whole process, can stay as it is.
+            path.chmod(0o600)
+            self.socket.listen(_BACKLOG)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close it and remove the path."""
@@ -54,13 +58,13 @@ class Doorway:
     """Waits for the first visitor, and makes the engine then.
 
     Args:
-        path: Where visitors come.
+        bound: Where visitors come.
         make: Makes and starts the engine, which takes the socket over; called once, in this object's thread.
     """
 
-    def __init__(self, path: Path, make: Callable[[ListeningSocket], Engine]) -> None:
+    def __init__(self, bound: ListeningSocket, make: Callable[[], Engine]) -> None:
         self._make = make
-        self._bound = ListeningSocket(path)
+        self._bound = bound
         #: Guards the making against the end of the process.
         self._lock = threading.Lock()
         self._is_closed = False
@@ -95,7 +99,7 @@ class Doorway:
         poll.poll()
         with self._lock:
             if not self._is_closed:
-                self._engine = self._make(self._bound)
+                self._engine = self._make()
         self._has_come.set()
 
     def _forked(self) -> None:

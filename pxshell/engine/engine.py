@@ -76,10 +76,9 @@ class Engine:
     Args:
         placement: Which rank of which world this is.
         epoch: How many processes this rank had before.
-        path: The node's socket, or with `listens` where this rank waits for a node.
-        listens: Nobody started this rank for pxshell.
+        path: The node's socket, or with `bound` where this rank waits for a node.
         script: What runs here, for people.
-        bound: The socket at that path, if it is bound already.
+        bound: The socket at that path of a rank that nobody started for pxshell.
     """
 
     def __init__(
@@ -88,12 +87,11 @@ class Engine:
         *,
         epoch: int,
         path: Path,
-        listens: bool,
         script: str,
         bound: Bound | None = None,
     ) -> None:
         self.placement = placement
-        self._listens = listens
+        self._listens = bound is not None
         main_ident = threading.main_thread().ident or 0
         self._pipes = Pipes()
         self.outbox = Outbox(placement.rank, f"e{placement.rank}-{os.getpid()}-", epoch, self._pipes, self._post)
@@ -154,7 +152,6 @@ class Engine:
         self._io = IoThread(
             hello,
             path,
-            listens=listens,
             bound=bound,
             received=self._received,
             left=self._left,

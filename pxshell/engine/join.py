@@ -15,7 +15,7 @@ from pxshell.engine.claims import claim, is_child_of_a_rank
 from pxshell.engine.doorway import Doorway, ListeningSocket
 from pxshell.errors import PxshellError
 from pxshell.rendezvous.discovery import Placement, discover
-from pxshell.rendezvous.worlds import WorldInfo, engine_socket_path, forget_engine, register_world
+from pxshell.rendezvous.worlds import WorldInfo, enter_world, forget_engine
 
 if TYPE_CHECKING:
     from pxshell.engine.engine import Engine
@@ -89,19 +89,19 @@ def join() -> Joined:
 def _open_door(placement: Placement) -> None:
     global _door  # noqa: PLW0603 - a process is one rank
     script = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
-    path = _register(placement, script)
+    path, bound = _enter(placement, script)
 
-    def make(bound: ListeningSocket) -> Engine:
+    def make() -> Engine:
         """Make the engine when somebody comes: the program is in the middle of its run."""
         # Not at the top: loading it takes longer than all of `join`.
         from pxshell.engine.engine import Engine
 
-        engine = Engine(placement, epoch=0, path=path, listens=True, script=script, bound=bound)
+        engine = Engine(placement, epoch=0, path=path, script=script, bound=bound)
         engine.begin_user_code_elsewhere()
         engine.start()
         return engine
 
-    door = _door = Doorway(path, make)
+    door = _door = Doorway(bound, make)
     _claim(path, door.close)
 
 
@@ -109,25 +109,26 @@ def join_world(script: str) -> Engine:
     """Make the engine of a script that another launcher started, which waits for a node in the world's directory.
 
     Raises:
-        PxshellError: the runtime directory is not safe, or the socket cannot be bound.
+        PxshellError: the runtime directory is not safe, or too deep.
+        OSError: the socket cannot be bound.
     """
     from pxshell.engine.engine import Engine
 
     placement = placement_here()
-    path = _register(placement, script)
-    engine = Engine(placement, epoch=0, path=path, listens=True, script=script)
+    path, bound = _enter(placement, script)
+    engine = Engine(placement, epoch=0, path=path, script=script, bound=bound)
     engine.start()
     _claim(path, engine.end)
     use_engine(engine)
     return engine
 
 
-def _register(placement: Placement, script: str) -> Path:
-    """Write down what this world is; return where this rank listens."""
-    command = list(sys.orig_argv)
-    now = time.time()
-    register_world(WorldInfo(world=placement.world, script=script, size=placement.size, started=now, command=command))
-    return engine_socket_path(placement.world, placement.rank, os.getpid())
+def _enter(placement: Placement, script: str) -> tuple[Path, ListeningSocket]:
+    """Write down what this world is; return where this rank listens, and its socket."""
+    info = WorldInfo(
+        world=placement.world, script=script, size=placement.size, started=time.time(), command=list(sys.orig_argv)
+    )
+    return enter_world(info, placement.rank, os.getpid(), ListeningSocket)
 
 
 def _claim(path: Path, end: Callable[[], None]) -> None:

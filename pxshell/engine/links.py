@@ -41,9 +41,8 @@ class IoThread:
 
     Args:
         hello: Who this rank is.
-        path: The node's socket, or with `listens` the path where this rank waits for one.
-        listens: Nobody started this rank for pxshell: a node comes when somebody attaches.
-        bound: The socket at that path, if it is bound already.
+        path: The node's socket, or with `bound` where this rank waits for a node.
+        bound: The socket at that path of a rank that nobody started for pxshell: a node comes when somebody attaches.
         received: Takes (message, descriptors) in the io thread.
         left: Told why there is no node (any more), in the io thread.
         brief_over: Told, in the io thread, when work that has come is not brief any more; see `Brevity`.
@@ -54,8 +53,7 @@ class IoThread:
         hello: Hello,
         path: Path,
         *,
-        listens: bool,
-        bound: Bound | None = None,
+        bound: Bound | None,
         received: Callable[[Message, tuple[int, ...]], None],
         left: Callable[[str], None],
         brief_over: Callable[[], None],
@@ -64,7 +62,6 @@ class IoThread:
         self._left = left
         self._hello = hello
         self._path = path
-        self._listens = listens
         self._bound = bound
         self._loop = SelectLoop()
         #: Of the work that has come.
@@ -90,8 +87,8 @@ class IoThread:
         Raises:
             PxshellError: the path cannot be bound.
         """
-        if self._listens:
-            self._connector = UnixListener(self._loop, self, self._hello, self._path, bound=self._bound)
+        if self._bound is not None:
+            self._connector = UnixListener(self._loop, self, self._hello, self._path, self._bound)
         else:
             self._connector = UnixConnector(self._loop, self, self._hello, self._path, settings=_SETTINGS)
         self.thread = start_thread(self._loop.run, "pxshell-io")
@@ -173,7 +170,7 @@ class IoThread:
         while self._posted:
             message = self._posted.popleft()
             waiting = self._waiting[message.lane]
-            if self._listens and not self._has_peer:
+            if self._bound is not None and not self._has_peer:
                 taken += message.size  # nobody listens; who comes later asks
             elif waiting or not self._connector.send(message, more=self._is_followed(message.lane)):
                 waiting.append(message)

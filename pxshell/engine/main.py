@@ -41,7 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         placement_here(),
         epoch=int(os.environ.get("PXSHELL_EPOCH", "0")),
         path=Path(node),
-        listens=False,
         script=script.title if script is not None else "",
     )
     _survive_peers()
@@ -123,7 +122,7 @@ def _run_unlaunched(script: Script | None) -> int:
     is_interruptible = _is_interruptible()
     try:
         engine = join_world(script.title)
-    except PxshellError as error:
+    except (OSError, PxshellError) as error:
         cannot_join(error)
         return _run_plainly(script)
     watch_mpi(engine.placement, _say)

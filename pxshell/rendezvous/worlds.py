@@ -1,42 +1,43 @@
 """Worlds that nobody launched for us: engines leave a socket where whoever looks later finds it.
 
-Each world has a directory ``worlds/WORLD`` in the runtime directory, with ``world.json`` and one socket an engine,
-``RANK.PID.sock``. Nothing runs until somebody connects. What killed engines leave is cleaned away by whoever lists.
+Each world has a directory ``worlds/WORLD`` in the runtime directory, where each engine has two files of its own:
+``RANK.PID.json``, what it knows of the world, and then ``RANK.PID.sock``. Nothing runs until somebody connects. What
+killed engines leave is cleaned away by whoever lists.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from pxshell.rendezvous.directories import check_socket_path, runtime_subdirectory
-from pxshell.rendezvous.files import InsecureFileError, read_private, write_private
+from pxshell.rendezvous.files import InsecureFileError, read_private
 from pxshell.rendezvous.processes import has_run_since
 
 __all__ = [
     "EngineSocket",
     "World",
     "WorldInfo",
-    "engine_socket_path",
     "engine_sockets",
+    "enter_world",
     "forget_engine",
     "list_worlds",
-    "register_world",
     "world_directory",
 ]
 
-_INFO = "world.json"
-_SOCKET = re.compile(r"([0-9]{1,8})\.([0-9]{1,10})\.sock")
-_YOUNG = 60.0
-"""Seconds for which a world without engines is left alone: its first one may be about to bind its socket."""
+_NAME = re.compile(r"([0-9]{1,8})\.([0-9]{1,10})\.(sock|json)")
+_TRIES = 100
+"""How often an engine enters a world whose directory others, who end, take away under its hands."""
+
+Bound = TypeVar("Bound")
 
 
 class WorldInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +47,7 @@ class WorldInfo(msgspec.Struct, frozen=True, kw_only=True):
         world: The world's id, as ``discover`` found it.
         script: The user's script or module, for names and lists.
         size: How many ranks there are, on all machines.
-        started: When the rank that wrote this started, in seconds since the epoch.
+        started: When the rank that wrote this joined, in seconds since the epoch.
         command: The user's command.
     """
 
@@ -80,64 +81,91 @@ def world_directory(world: str) -> Path:
     return runtime_subdirectory("worlds", _short(world))
 
 
-def engine_socket_path(world: str, rank: int, pid: int) -> Path:
-    """Return where an engine binds its socket; ``DirectoryError`` when that is no path for a socket."""
-    return check_socket_path(world_directory(world) / f"{rank}.{pid}.sock")
-
-
 def engine_sockets(directory: Path, judge: Callable[[int, float], bool] = has_run_since) -> list[Path]:
     """Return the sockets of the engines of one world that run, by rank; none when the directory is gone."""
     return [engine.path for engine in _running(directory, judge)]
 
 
-def register_world(info: WorldInfo) -> Path:
-    """Write down what is known of a world and return its directory; every rank does, before it binds its socket."""
-    directory = world_directory(info.world)
-    write_private(directory / _INFO, msgspec.json.encode(info))
-    return directory
+def enter_world(info: WorldInfo, rank: int, pid: int, bind: Callable[[Path], Bound]) -> tuple[Path, Bound]:
+    """Write down what an engine knows of its world, and bind its socket; return the path, and what ``bind`` returns.
+
+    Args:
+        info: What it knows.
+        rank: Which rank it is.
+        pid: Its process.
+        bind: Binds a socket at a path.
+
+    Raises:
+        DirectoryError: The runtime directory is not safe, or too deep for sockets.
+        OSError: As ``bind``, or the directory cannot be written to.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            directory = world_directory(info.world)
+            path = check_socket_path(directory / f"{rank}.{pid}.sock")
+            _write_info(path.with_suffix(".json"), info)
+            return path, bind(path)
+        except FileNotFoundError:
+            # The last engine that was there has ended, and taken the directory along.
+            if not left:
+                raise
+    raise AssertionError  # pragma: no cover - the last try returns or raises
+
+
+def _write_info(path: Path, info: WorldInfo) -> None:
+    path.unlink(missing_ok=True)  # of a process that had this pid and was killed
+    # Nobody reads it before the socket is there.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(msgspec.json.encode(info))
 
 
 def forget_engine(path: Path) -> None:
-    """Remove an engine's socket, and its world's directory when it was the last one there."""
-    _remove_socket(path)
-    if not any(_sockets(path.parent)):
-        _remove_world(path.parent)
+    """Remove what an engine has in its world, and the world's directory when it was the last one there."""
+    for file in (path, path.with_suffix(".json")):
+        file.unlink(missing_ok=True)
+    _remove_empty(path.parent)
 
 
-def list_worlds(judge: Callable[[int, float], bool] = has_run_since, now: float | None = None) -> list[World]:
+def list_worlds(judge: Callable[[int, float], bool] = has_run_since) -> list[World]:
     """Return the worlds with engines that run, oldest first, and clean away what dead engines left.
 
     Args:
-        judge: Says whether a process runs and already did at a moment.
-        now: The time, in seconds since the epoch.
+        judge: Says whether a process runs and already did at a moment, in seconds since the epoch.
     """
-    moment = time.time() if now is None else now
     directories = [path for path in runtime_subdirectory("worlds").iterdir() if path.is_dir()]
-    found = [world for path in directories if (world := _look_at(path, judge, moment)) is not None]
+    found = [world for path in directories if (world := _look_at(path, judge)) is not None]
     return sorted(found, key=lambda world: (world.info.started, world.info.world))
 
 
-def _look_at(directory: Path, judge: Callable[[int, float], bool], now: float) -> World | None:
+def _look_at(directory: Path, judge: Callable[[int, float], bool]) -> World | None:
     engines = _running(directory, judge)
-    info = _read_info(directory)
-    if engines and info is not None:
+    info = next(filter(None, (_read_info(engine.path) for engine in engines)), None)
+    if info is not None:
         return World(info, directory, tuple(engines))
-    with suppress(FileNotFoundError):
-        if not engines and now - directory.stat().st_mtime > _YOUNG:
-            _remove_world(directory)
+    if not engines:
+        _remove_empty(directory)
     return None
 
 
 def _running(directory: Path, judge: Callable[[int, float], bool]) -> list[EngineSocket]:
-    engines = [engine for engine in _sockets(directory) if _keep(engine, judge)]
-    return sorted(engines, key=lambda engine: (engine.rank, engine.pid))
+    sockets = [EngineSocket(*who, path) for who, path in _files(directory, judge) if path.suffix == ".sock"]
+    return sorted(sockets, key=lambda engine: (engine.rank, engine.pid))
 
 
-def _sockets(directory: Path) -> Iterator[EngineSocket]:
+def _files(directory: Path, judge: Callable[[int, float], bool]) -> Iterator[tuple[tuple[int, int], Path]]:
+    """Yield (rank, pid) and path of the files of engines that run; remove those of engines that do not."""
     for path in _entries(directory):
-        match = _SOCKET.fullmatch(path.name)
-        if match:
-            yield EngineSocket(int(match[1]), int(match[2]), path)
+        match = _NAME.fullmatch(path.name)
+        if match is None:
+            continue
+        rank, pid = int(match[1]), int(match[2])
+        # It may be removed meanwhile, by its engine, which ends.
+        with suppress(FileNotFoundError):
+            # A process that started after the file was made has the pid of an engine that is gone.
+            if judge(pid, path.lstat().st_mtime):
+                yield (rank, pid), path
+            else:
+                path.unlink()
 
 
 def _entries(directory: Path) -> list[Path]:
@@ -148,35 +176,15 @@ def _entries(directory: Path) -> list[Path]:
         return []
 
 
-def _keep(engine: EngineSocket, judge: Callable[[int, float], bool]) -> bool:
-    """Return whether the engine runs; remove its socket when not."""
+def _read_info(path: Path) -> WorldInfo | None:
     try:
-        bound = engine.path.lstat().st_mtime
-    except FileNotFoundError:
-        return False
-    # A process that started after the socket was bound has the pid of an engine that is gone.
-    if judge(engine.pid, bound):
-        return True
-    _remove_socket(engine.path)
-    return False
-
-
-def _remove_socket(path: Path) -> None:
-    """Remove an engine's socket and the lock beside it, which a killed engine leaves; its pid is in both names."""
-    path.unlink(missing_ok=True)
-    Path(f"{path}.lock").unlink(missing_ok=True)
-
-
-def _read_info(directory: Path) -> WorldInfo | None:
-    try:
-        return msgspec.json.decode(read_private(directory / _INFO), type=WorldInfo)
+        return msgspec.json.decode(read_private(path.with_suffix(".json")), type=WorldInfo)
     except (OSError, InsecureFileError, msgspec.DecodeError):
         return None
 
 
-def _remove_world(directory: Path) -> None:
-    (directory / _INFO).unlink(missing_ok=True)
-    # An engine that came in between keeps its directory, and the next rank to come writes the file again.
+def _remove_empty(directory: Path) -> None:
+    # An engine that is there keeps its directory; one that is about to enter makes it anew.
     with suppress(OSError):
         directory.rmdir()
 

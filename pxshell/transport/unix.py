@@ -197,13 +197,13 @@ class UnixListener(ConnectorCore):
         handler: Handler,
         hello: Hello,
         path: Path,
+        bound: Bound,
         *,
         keep: bool = False,
         settings: Settings = Settings(),  # noqa: B008 - an immutable value
-        bound: Bound | None = None,
     ) -> None:
         super().__init__(reactor, handler, hello=hello, where=str(path), keep=keep, settings=settings)
-        self._acceptor: _Acceptor | None = _Acceptor(reactor, bound or BoundSocket(path), self._accepted)
+        self._acceptor: _Acceptor | None = _Acceptor(reactor, bound, self._accepted)
 
     def _accepted(self, sock: socket.socket, proof: Proof) -> None:
         wire = StreamWire(self, proof, self._reactor, sock, self._settings.max_message_bytes)

@@ -37,7 +37,7 @@ class Moments:
 def io():
     nothing = lambda *_: None  # noqa: E731 - nobody is there
     hello = make_hello(Role.ENGINE)
-    io = IoThread(hello, Path("nowhere"), listens=False, received=nothing, left=nothing, brief_over=nothing)
+    io = IoThread(hello, Path("nowhere"), bound=None, received=nothing, left=nothing, brief_over=nothing)
     yield io
     io.abandon()
 

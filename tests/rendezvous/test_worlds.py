@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import time
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from pxshell.errors import DirectoryError
 from pxshell.rendezvous import worlds
+from pxshell.rendezvous.directories import runtime_subdirectory
 from pxshell.rendezvous.worlds import WorldInfo
-
-LATER = 1000.0
 
 
 def info(world: str = "pmi-n1:45939.0", started: float = 5.0) -> WorldInfo:
@@ -24,9 +24,7 @@ def info(world: str = "pmi-n1:45939.0", started: float = 5.0) -> WorldInfo:
 
 def join(world: str, rank: int, pid: int) -> Path:
     """Register as an engine does; the socket is a plain file, since nobody connects."""
-    worlds.register_world(info(world))
-    path = worlds.engine_socket_path(world, rank, pid)
-    path.touch()
+    path, _ = worlds.enter_world(info(world), rank, pid, Path.touch)
     return path
 
 
@@ -73,8 +71,7 @@ def test_an_engine_may_end_while_somebody_looks() -> None:
 def test_worlds_are_listed_from_the_oldest() -> None:
     """The order does not depend on the names of directories."""
     for name, started in (("x", 7.0), ("y", 5.0), ("z", 6.0)):
-        join(name, 0, 1)
-        worlds.register_world(info(name, started))
+        worlds.enter_world(info(name, started), 0, 1, Path.touch)
     assert [world.info.world for world in worlds.list_worlds(everybody_runs)] == ["y", "z", "x"]
 
 
@@ -84,26 +81,77 @@ def test_dead_engines_are_cleaned_away() -> None:
     (world,) = worlds.list_worlds(lambda pid, _moment: pid == 101)
     assert [engine.rank for engine in world.engines] == [1]
     assert (gone.exists(), here.exists()) == (False, True)
+    assert {path.name for path in here.parent.iterdir()} == {"1.101.json", "1.101.sock"}
 
 
-def test_the_lock_of_a_killed_engine_goes_with_its_socket() -> None:
-    """Else its world's directory would stay for ever."""
-    path = join("a", 0, 100)
-    lock = path.with_name(f"{path.name}.lock")
-    lock.touch()
-    assert worlds.list_worlds(nobody_runs) == []
-    assert not lock.exists()
-    assert worlds.list_worlds(nobody_runs, now=time.time() + LATER) == []
-    assert not path.parent.exists()
-
-
-def test_dead_worlds_are_removed_when_they_cannot_be_just_beginning() -> None:
-    """Between its registration and its socket a new world has no engine either."""
+def test_dead_worlds_are_removed() -> None:
+    """Nothing of a world stays whose engines were all killed."""
     directory = join("a", 0, 100).parent
     assert worlds.list_worlds(nobody_runs) == []
-    assert directory.exists()
-    assert worlds.list_worlds(nobody_runs, now=time.time() + LATER) == []
     assert not directory.exists()
+
+
+def test_a_world_that_is_just_beginning_is_left_alone() -> None:
+    """Between its file and its socket an engine runs already: it is not listed yet, and nothing is taken from it."""
+
+    def bind(path: Path) -> None:
+        assert worlds.list_worlds(everybody_runs) == []
+        path.touch()
+
+    worlds.enter_world(info("a"), 0, 100, bind)
+    assert len(worlds.list_worlds(everybody_runs)) == 1
+
+
+def test_an_engine_enters_although_the_last_one_before_it_leaves_meanwhile() -> None:
+    """P8: a rank that has ended takes the world's directory along, under the hands of one that starts late."""
+    tries = []
+
+    def bind(path: Path) -> str:
+        tries.append(path)
+        if len(tries) < 3:
+            # As a rank does that was there, and ends; our own file, which is about to be made, is not there then.
+            worlds.forget_engine(path)
+        path.touch()
+        return "bound"
+
+    path, bound = worlds.enter_world(info("a"), 1, 101, bind)
+    assert (bound, len(tries)) == ("bound", 3)
+    (world,) = worlds.list_worlds(everybody_runs)
+    assert [engine.path for engine in world.engines] == [path]
+
+
+def test_a_directory_that_is_taken_away_again_and_again_is_an_error() -> None:
+    """P10: no engine tries for ever."""
+
+    def bind(path: Path) -> None:
+        worlds.forget_engine(path)
+        path.touch()
+
+    with pytest.raises(FileNotFoundError):
+        worlds.enter_world(info("a"), 0, 100, bind)
+
+
+COME_AND_GO = """
+import os, sys
+from pathlib import Path
+from pxshell.rendezvous import worlds
+info = worlds.WorldInfo(world="a", script="sim.py", size=4, started=5.0, command=[])
+for _ in range(300):
+    path, _ = worlds.enter_world(info, int(sys.argv[1]), os.getpid(), Path.touch)
+    assert os.getpid() in [engine.pid for world in worlds.list_worlds() for engine in world.engines]
+    worlds.forget_engine(path)
+"""
+
+
+def test_ranks_that_come_and_go_do_not_disturb_each_other() -> None:
+    """P8: whatever the others do, a rank that has entered is found, and the last one leaves nothing."""
+    ranks = [
+        subprocess.Popen([sys.executable, "-c", COME_AND_GO, str(rank)], stderr=subprocess.PIPE, text=True)
+        for rank in range(3)
+    ]
+    ends = [(rank.communicate(timeout=60)[1], rank.returncode) for rank in ranks]
+    assert ends == [("", 0)] * 3
+    assert list(runtime_subdirectory("worlds").iterdir()) == []
 
 
 def test_a_pid_that_was_used_again_is_no_engine() -> None:
@@ -125,15 +173,16 @@ def test_the_last_engine_takes_its_world_along() -> None:
     assert not second.parent.exists()
 
 
-def test_a_world_whose_file_cannot_be_used_is_not_listed() -> None:
-    """P9: what somebody else could have written is not shown, and the engine may write it again."""
+def test_a_world_whose_files_cannot_be_used_is_not_listed() -> None:
+    """P9: what somebody else could have written is not shown; one engine's file that can be used is enough."""
     path = join("a", 0, 100)
     for text, mode in (("{", 0o600), ("{}", 0o644)):
-        (path.parent / "world.json").write_text(text)
-        (path.parent / "world.json").chmod(mode)
+        path.with_suffix(".json").write_text(text)
+        path.with_suffix(".json").chmod(mode)
         assert worlds.list_worlds(everybody_runs) == []
-    worlds.register_world(info("a"))
-    assert len(worlds.list_worlds(everybody_runs)) == 1
+    join("a", 1, 101)
+    (world,) = worlds.list_worlds(everybody_runs)
+    assert [engine.rank for engine in world.engines] == [0, 1]
 
 
 def test_other_files_are_left_alone() -> None:
@@ -166,4 +215,4 @@ def test_a_runtime_directory_that_is_too_deep_is_refused(tmp_path: Path, monkeyp
     deep = tmp_path / ("d" * 80)
     monkeypatch.setenv("PXSHELL_RUNTIME_DIR", str(deep))
     with pytest.raises(DirectoryError, match="at most 100 bytes"):
-        worlds.engine_socket_path("a", 0, 1)
+        join("a", 0, 1)

@@ -13,6 +13,7 @@ from pxshell.transport.base import Settings, make_hello
 from pxshell.transport.inprocess import InprocessConnector, InprocessServer
 from pxshell.transport.keys import make_keys
 from pxshell.transport.loop import SelectLoop
+from pxshell.transport.socketpath import BoundSocket
 from pxshell.transport.unix import UnixConnector, UnixListener, UnixServer
 from pxshell.transport.zeromq import ZmqConnector, ZmqServer
 
@@ -163,7 +164,9 @@ class UnixListening(Unix):
         return UnixServer(self.server_loop, self.above, None, settings=self.settings)
 
     def make_connector(self, hello, keep):
-        connector = UnixListener(self.loop, self.below, hello, self.directory / "e", keep=keep, settings=self.settings)
+        path = self.directory / "e"
+        bound = BoundSocket(path)
+        connector = UnixListener(self.loop, self.below, hello, path, bound, keep=keep, settings=self.settings)
         assert self.server.adopt(self.directory / "e")
         return connector
 

@@ -125,7 +125,8 @@ def test_an_adopted_engine_serves_one_server_at_a_time_and_the_next_afterwards(u
     """P8: a node has died, and another one takes the engine."""
     unix.start_server()
     engine = recorder()
-    listener = UnixListener(unix.loop, engine, make_hello(Role.ENGINE), unix.directory / "e")
+    path = unix.directory / "e"
+    listener = UnixListener(unix.loop, engine, make_hello(Role.ENGINE), path, BoundSocket(path))
     unix._closing.append(listener)
     assert unix.server.adopt(unix.directory / "e")
     unix.until(lambda: engine.events == ["joined"], "the engine has joined")
@@ -145,7 +146,8 @@ def test_an_adopted_engine_serves_one_server_at_a_time_and_the_next_afterwards(u
 
 def test_a_listener_without_a_server_does_not_wake(unix):
     """Nothing runs while nobody looks."""
-    listener = UnixListener(unix.loop, unix.below, make_hello(Role.ENGINE), unix.directory / "e")
+    path = unix.directory / "e"
+    listener = UnixListener(unix.loop, unix.below, make_hello(Role.ENGINE), path, BoundSocket(path))
     unix._closing.append(listener)
     assert not unix.loop.run_once(0.3)
     assert not unix.loop._timers
