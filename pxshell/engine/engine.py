@@ -70,6 +70,12 @@ def _ignore_interrupts() -> None:
         signal.signal(signal.SIGINT, lambda _number, _frame: None)
 
 
+def _pass_by(frame: FrameType, why: str) -> None:
+    """Say in the rank's own output, for the user asked for it there, why it does not stop at a breakpoint."""
+    line = f"breakpoint at {frame.f_code.co_filename}:{frame.f_lineno}: {why}"
+    print(f"pxshell: {line}", file=sys.stderr)  # noqa: T201 - as above
+
+
 class Engine:
     """The engine of this process; made in the main thread.
 
@@ -295,6 +301,7 @@ class Engine:
 
     def idle(self) -> None:
         """Run what comes, until this process is to end."""
+        self._install_hooks()
         _ignore_interrupts()
         event = ActivityEvent.READY if self.activity.state.activity is Activity.STARTING else ActivityEvent.END
         self._stand_in.do(lambda: self.activity.change(event, cell=""))
@@ -442,18 +449,22 @@ class Engine:
             self._look_at(failure)
         self._cell_ended()
 
-    def breakpoint_here(self, frame: FrameType, reason: str) -> None:
+    def breakpoint_here(self, frame: FrameType) -> None:
         """Pause in this frame if somebody is attached; else say so in one line and go on, or wait if asked to."""
         if not self._has_operator and os.environ.get("PXSHELL_HOLD") != "1":
-            line = f"{reason} at {frame.f_code.co_filename}:{frame.f_lineno}: nobody is attached, going on"
-            print(f"pxshell: {line} (PXSHELL_HOLD=1 waits)", file=sys.stderr)  # noqa: T201 - the user asked for it here
-            return
-        self.pauser.breakpoint_here(frame, self._new_pause_id(), reason)
+            _pass_by(frame, "nobody is attached, going on (PXSHELL_HOLD=1 waits)")
+        elif not self.pauser.breakpoint_here(frame, self._new_pause_id(), "breakpoint"):
+            _pass_by(frame, f"{self._what_does_not_stop()} does not stop, going on")
+
+    def _what_does_not_stop(self) -> str:
+        if threading.current_thread() is not threading.main_thread():
+            return "another thread than the main one"
+        return "a cell in a paused frame" if self.pauser.paused is not None else "what runs after the program"
 
     def _stop_at_raise(self, frame: FrameType, reason: str) -> None:
         """Pause where an exception is raised that somebody wants to see; nobody else is told of it."""
         if self._has_operator:
-            self.breakpoint_here(frame, reason)
+            self.pauser.breakpoint_here(frame, self._new_pause_id(), reason)
 
     def _install_hooks(self) -> None:
         """Take `breakpoint()`, unless the program has taken it."""
@@ -463,7 +474,7 @@ class Engine:
         if self._is_guest:
             self._follow_excepthook()
         if sys.breakpointhook is sys.__breakpointhook__ and not os.environ.get("PYTHONBREAKPOINT"):
-            sys.breakpointhook = lambda *_, **__: self.breakpoint_here(sys._getframe(1), "breakpoint")  # noqa: SLF001
+            sys.breakpointhook = lambda *_, **__: self.breakpoint_here(sys._getframe(1))  # noqa: SLF001
 
     def _follow_excepthook(self) -> None:
         """Hear of the uncaught exception that ends a program which the interpreter runs."""
@@ -490,6 +501,9 @@ class Engine:
         self._is_ready.set()
 
     def _work_came(self, since: float) -> None:
+        if not self._clients:
+            # Who asks is there: that he is may be told on the other lane a moment later.
+            self._has_operator = True
         self._io.brevity.begin(since)
 
     def _left(self, why: str) -> None:

@@ -24,4 +24,4 @@ def pause(when: object = True, rank: int | None = None) -> None:
         return
     engine = wait_engine() if os.environ.get("PXSHELL_HOLD") == "1" else current_engine()
     if engine is not None and rank in (None, engine.placement.rank):
-        engine.breakpoint_here(sys._getframe(1), "breakpoint")  # noqa: SLF001 - the caller's line is where it pauses
+        engine.breakpoint_here(sys._getframe(1))  # noqa: SLF001 - the caller's line is where it pauses

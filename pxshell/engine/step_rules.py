@@ -58,7 +58,8 @@ class _NextLine:
 class _InFrame:
     """The other three: lines of one frame, and when that is left of the user frame that called it.
 
-    A generator or coroutine that yields or awaits has not been left: the step goes on when it does, as in pdb.
+    A generator or coroutine that yields or awaits has not been left: the step goes on when it does, as in pdb. IPython
+    runs each statement of a cell as a module of its own: from one the step goes on to the next.
     """
 
     def __init__(self, frame: FrameType, line: int) -> None:
@@ -66,20 +67,30 @@ class _InFrame:
         self._frame: FrameType | None = frame
         self._least = line
         self._is_left = False
+        #: That of the outermost user frame, once it has been left.
+        self._file = ""
 
     def watches(self, code: CodeType) -> bool:
-        return self._frame is not None and code is self._frame.f_code
+        if self._frame is None:
+            return self._is_statement(code)
+        return code is self._frame.f_code
 
     def ends_at(self, frame: FrameType) -> bool:
+        if self._frame is None:
+            return self._is_statement(frame.f_code)
         if frame is not self._frame:
             return False
         return self._is_left or frame.f_lineno >= self._least
+
+    def _is_statement(self, code: CodeType) -> bool:
+        return code.co_name == "<module>" and code.co_filename == self._file
 
     def left(self, frame: FrameType) -> FrameType | None:
         if frame is not self._frame:
             return None
         self._is_left = True
         self._frame = next(user_frames(frame.f_back), None)
+        self._file = frame.f_code.co_filename if self._frame is None else ""
         return self._frame
 
 

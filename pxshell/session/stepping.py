@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterable
 
 from pxshell.protocol.state import Activity, RankState
+from pxshell.protocol.types import RUN
 from pxshell.ranks import EMPTY, RankSet, union
 from pxshell.render.events import Stand
 from pxshell.session.answers import clean
@@ -35,11 +36,14 @@ class Stepping:
         self._desk = desk
         self._sources = sources
         self._frames = frames
+        #: The ranks that were stepped last and stood in a cell, not in a program.
+        self._in_cells = EMPTY
 
     def step(self, kind: str, ranks: RankSet, line: int, limit: float) -> RankSet:
         """Step; see `Debugger.step`."""
         pauses = steppable_ranks(self._desk, ranks, kind)
         stepped = union(pauses.values())
+        self._in_cells = stepped & self._desk.ranks_that(lambda state: state.cell not in {"", RUN})
         pause = uuid.uuid4().hex[:12]
         content = {"pause": pause, "kind": kind, "line": line}
         content |= {"places": [[f"frame:{start}", str(who)] for start, who in pauses.items()]}
@@ -114,7 +118,12 @@ class Stepping:
             return self._stand(who, state, "waits in C"), False
         if state.activity is Activity.BUSY and state.pause:
             return self._running(who), False
-        return Stand(who, "", word="the program has ended" if state.is_alive else "it has died"), False
+        return Stand(who, "", word=self._end(who, state)), False
+
+    def _end(self, who: RankSet, state: RankState) -> str:
+        if not state.is_alive:
+            return "it has died"
+        return "the cell has ended" if who <= self._in_cells else "the program has ended"
 
     def _stand(self, who: RankSet, state: RankState, word: str) -> Stand:
         if not state.file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 import pytest
@@ -247,6 +248,51 @@ def test_breakpoint_with_nobody_attached_says_one_line_and_goes_on(rig):
     assert rig.node.text() == "on\n"
     assert rig.node.text(name="stderr").count("\n") == 1
     assert "sim.py:1" in rig.node.text(name="stderr")
+
+
+def test_breakpoint_in_a_cell_pauses_as_in_a_program(node):
+    """Also before it is told that somebody is there: who asks is. The steps go through the cell, to its end."""
+    request = node.cell("z = rank\nbreakpoint()\nz += 1\nfor i in (7,):\n    z += i\nz")
+    state = node.wait_state("paused")
+    assert (state["line"], state["reason"], state["cell"]) == (2, "breakpoint", request)
+    node.attend(1)
+    pause = state["pause"]
+    for line in (3, 4, 5, 4, 6):
+        places = [[f"frame:{pause}", "0"]]
+        pause = f"s{line}{pause}"
+        told = node.ask("px_step_request", {"pause": pause, "kind": "next", "line": 0, "places": places})
+        assert (told["outcome"], told["line"]) == ("paused", line)
+    assert at(node, "z + 100", pause=pause) == "108"
+    node.ask("px_resume_request", {"pause": pause})
+    assert node.reply_to(request).data()["status"] == "ok"
+
+
+def test_breakpoint_in_a_cell_goes_on_when_its_client_has_gone(node, tmp_path):
+    """A cell that outlives who sent it does not stand still for ever."""
+    node.attend(1)
+    go = tmp_path / "go"
+    request = node.cell(f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.001)\nbreakpoint()")
+    node.wait_state("busy")
+    node.attend(0)
+    node.ask("px_probe_request", {"expression": "1"})
+    go.touch()
+    assert node.reply_to(request).data()["status"] == "ok"
+    assert "nobody is attached, going on" in node.text(request, name="stderr")
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("breakpoint()", "a cell in a paused frame"),
+        ("import threading as th; t = th.Thread(target=lambda: breakpoint()); t.start(); t.join()", "another thread"),
+    ],
+)
+def test_where_breakpoint_cannot_stop_it_says_so(paused, code, what):
+    """P10: one line, and the program goes on."""
+    request = paused.cell(code, place="frame:p1")
+    assert paused.reply_to(request).data()["status"] == "ok"
+    text = paused.text(request, name="stderr")
+    assert re.fullmatch(rf"pxshell: breakpoint at .*:1: {what}.* does not stop, going on\n", text), text
 
 
 def test_a_cell_of_an_idle_rank_can_be_paused(node):

@@ -28,7 +28,7 @@ def source(asked):
 
 def stand(client, ranks, pause, line, activity="paused", **more):
     place = {"file": FILE, "line": line, "function": "main"}
-    client.set_state(ranks, activity=activity, cell="run", pause=pause, **{**place, **more})
+    client.set_state(ranks, **{"activity": activity, "cell": "run", "pause": pause, **place, **more})
 
 
 def stepping(stage, *stops):
@@ -123,6 +123,18 @@ def test_a_program_that_ends_during_a_step_is_told(paused):
     paused.client.on("px_step_request", step)
     paused.session.debugger.step("next")
     assert paused.shown() == "[0-3]  the program has ended\n"
+
+
+def test_a_cell_that_ends_during_a_step_is_told(paused):
+    stand(paused.client, "0-3", "p2", 3, cell="cell-1")
+
+    def step(asked):
+        paused.client.set_state("0-3", activity="idle")
+        return [Said("px_step_reply", {"outcome": "idle", "why": "no user code runs"})]
+
+    paused.client.on("px_step_request", step)
+    paused.session.debugger.step("next")
+    assert paused.shown().endswith("[0-3]  the cell has ended\n")
 
 
 def test_a_stale_step_is_told_for_its_ranks(paused):
