@@ -6,10 +6,11 @@ import asyncio
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -33,8 +34,6 @@ __all__ = ["Client"]
 
 _log = logging.getLogger(__name__)
 
-#: Requests whose later messages are still told apart; older ones' go to subscribers.
-_REMEMBERED = 1000
 #: What carries values, and may carry them in shared memory.
 _WITH_VALUES = frozenset({"px_push_request", "px_pull_request", "px_apply_request"})
 _VALUES = frozenset({"px_pull_reply", "px_apply_reply"})
@@ -67,7 +66,10 @@ class Client:
         self.role: str = self.connection.role
         self._hello = make_hello(Role(self.connection.role), keep=True)
         self.id: str = self._hello.id
+        #: Not all accounted for yet.
         self._requests: dict[str, Request] = {}
+        #: Those that are, for as long as somebody has them: a reply may hold gigabytes, and late output goes to them.
+        self._done: WeakValueDictionary[str, Request] = WeakValueDictionary()
         self._subscribers: list[Callable[[Message], None]] = []
         self._serial = itertools.count(1)
         self._limits = size_limits()
@@ -128,8 +130,7 @@ class Client:
                 return
             self._closed = True
         for request in list(self._requests.values()):
-            request.lose(request.targets, "this client has left the cluster")
-        self._give_back(self._lent)
+            self._lose(request, "this client has left the cluster")
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._close_in_loop)
             if threading.current_thread() is not self._thread:
@@ -226,7 +227,6 @@ class Client:
             if self._closed:
                 raise LinkLostError(f"cluster {self.name}", "this client has been closed")
             self._requests[id_] = request
-            self._trim()
         self._loop.call_soon_threadsafe(self._send, request, message)
         return request
 
@@ -242,12 +242,11 @@ class Client:
             self._lent[id_] = references
         return {**content, "shared": references, "shares": True}, left
 
-    def _give_back(self, ids: Iterable[str]) -> None:
-        shared = shared_of(Path(self.connection.directory))
-        for id_ in list(ids):
-            references = self._lent.pop(id_, None)
-            if references and shared is not None:
-                shared.remove(references)
+    def _give_back(self, id_: str) -> None:
+        references = self._lent.pop(id_, None)
+        shared = shared_of(Path(self.connection.directory)) if references else None
+        if references and shared is not None:
+            shared.remove(references)
 
     def _with_shared(self, message: Message) -> Message:
         """Return a reply with the buffers that its rank has put into shared memory."""
@@ -262,17 +261,22 @@ class Client:
             content = {"status": "error", "ename": type(error).__name__, "evalue": why, "traceback": [why]}
             return msgspec.structs.replace(message, content=encode_content(content), buffers=())
 
-    def _trim(self) -> None:
-        excess = len(self._requests) - _REMEMBERED
-        for id_ in [id_ for id_, held in itertools.islice(self._requests.items(), max(excess, 0)) if held.done]:
-            del self._requests[id_]
-
     def _send(self, request: Request, message: Message) -> None:
         assert self._connector is not None
         if self._failure is not None:
-            request.lose(request.targets, str(self._failure))
+            self._lose(request, str(self._failure))
         elif not self._connector.send(message):
-            request.lose(request.targets, "the link to the controller is full: wait until what was sent has gone")
+            self._lose(request, "the link to the controller is full: wait until what was sent has gone")
+
+    def _lose(self, request: Request, why: str) -> None:
+        request.lose(request.targets, why)
+        self._settle(request)
+
+    def _settle(self, request: Request) -> None:
+        """Let go of a request that is done; who has it still gets what comes for it."""
+        if self._requests.pop(request.id, None) is not None:
+            self._done[request.id] = request
+            self._give_back(request.id)
 
     def _log_names(self, ranks: RankSet) -> str:
         name = f"rank-{ranks.first}.log" if len(ranks) == 1 else "rank-N.log"
@@ -306,6 +310,7 @@ class Client:
             request = self.request(type, content, RankSet(), on_message=lambda _: answered.set())
             if self._failure is None:
                 answered.wait(timeout)
+            self._requests.pop(request.id, None)
         finally:
             self._asking.discard(answered)
         if not request.messages:
@@ -380,11 +385,11 @@ class Client:
             self._learn(message)
         if message.type in _VALUES:
             message = self._with_shared(message)
-        request = self._requests.get(message.parent)
+        request = self._requests.get(message.parent) or self._done.get(message.parent)
         if request is not None:
             request.take(message)
-            if request.done and request.id in self._lent:
-                self._give_back([request.id])
+            if request.done:
+                self._settle(request)
         if request is None or request.is_forgotten or message.header.late:
             self._publish(message)
 
@@ -443,8 +448,7 @@ class Client:
         for answered in list(self._asking):
             answered.set()
         for request in list(self._requests.values()):
-            request.lose(request.targets, str(error))
-        self._give_back(self._lent)
+            self._lose(request, str(error))
         if self._snapshot is not None:
             self._say(str(error), "error")
 

@@ -83,6 +83,8 @@ class Runner:
         self.questions = Questions(self._ask)
         #: What a cell, a function or the script raised last, with its traceback.
         self.last_error: BaseException | None = None
+        #: What a push has taken the place of: giving back its memory takes long, and nobody shall wait for that.
+        self._displaced: list[Any] = []
         #: Made with the first cell; control reads it.
         self.shell: RankShell | None = None
         self._run_of: dict[str, Callable[[Job, PausedFrame | None], tuple[dict[str, Any], list[Buffer]]]] = {
@@ -124,6 +126,7 @@ class Runner:
                 closing.do()
         finally:
             closing.do()  # when something was raised in place of the call above
+            self._displaced.clear()
 
     def _open(self, turn: _Turn, began: Callable[[], bool]) -> None:
         if began():
@@ -233,6 +236,7 @@ class Runner:
         def push() -> list[Buffer]:
             values = unpack(self._own_buffers(job))
             namespace = self._globals(paused)
+            self._displaced += [namespace[name] for name in values if name in namespace]
             for name, value in values.items():
                 namespace[name] = value
             return []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import operator
+import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from pxshell.client import Client
 from pxshell.errors import CompositeError, DeadlineError, RankSetError, RemoteError, UsageError
 from pxshell.ranks import RankSet
 from pxshell.testing.scripted import check_client
+from pxshell.testing.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +54,26 @@ def test_values_are_pushed_and_pulled(client: Client) -> None:
     assert first == second == [1, 6.0]
     view["a"] = 5
     assert client[1].pull("a", block=True) == client[1]["a"] == 5
+
+
+def test_a_value_is_kept_only_by_whoever_has_it(client: Client) -> None:
+    """P7: pulling again and again takes no more memory than what the caller keeps."""
+    view = client.direct_view(block=True)
+    view.push({"a": np.ones(1_000_000)})
+    kept = view.pull("a")
+    gone = [weakref.ref(array) for array in view.pull("a")]
+    wait_until(lambda: not any(ref() is not None for ref in gone), 30, "the values are gone")
+    in_shared_memory = [line for line in Path("/proc/self/maps").read_text().splitlines() if "/dev/shm/" in line]
+    assert len(in_shared_memory) <= len(kept)
+    assert kept[0].sum() == kept[1].sum() == 1_000_000
+
+
+def test_a_result_that_is_kept_gets_what_is_printed_late(client: Client) -> None:
+    """P2: it is done, and remembered for as long as somebody has it."""
+    code = "import threading, time\nt = threading.Timer(0.2, print, ['late']); t.start()"
+    result = client[0].execute(code, block=False)
+    result.get(30)
+    wait_until(lambda: result.stdout == "late\n", 30, "it has come")
 
 
 def test_arrays_are_scattered_and_gathered_as_they_were(client: Client) -> None:

@@ -33,6 +33,20 @@ def test_a_pushed_array_is_the_ranks_own(node):
     assert node.run("u[3] = 7; float(u.sum())")[0].data()["data"]["text/plain"] == "4999950004.0"
 
 
+def test_nobody_waits_for_what_a_push_takes_the_place_of(node, tmp_path):
+    """Giving back the memory of a large array takes as long as a copy of it: the answer is sent before."""
+    gate = tmp_path / "gate"
+    waits = f"while not os.path.exists({str(gate)!r}): time.sleep(0.001)"
+    node.run(
+        f"import os, time\nclass Slow:\n    def __del__(self):\n        {waits}\n        print('gone')\nold = Slow()"
+    )
+    request = node.request("px_push_request", {}, buffers=pack({"old": 1}))
+    assert node.reply_to(request).data() == {"status": "ok"}
+    gate.touch()
+    node.wait_text("gone", request)
+    assert unpack(pull(node, "old").buffers) == [1]
+
+
 def test_a_pulled_array_is_what_it_was_at_the_pull(node):
     """Cells that follow do not change it on its way."""
     node.run("import numpy as np; u = np.zeros(1000000)")
