@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -45,6 +46,8 @@ class Request:
         self._account = Account(targets)
         self._on_message = on_message
         self._changed = threading.Condition()
+        self._since = time.monotonic()
+        self._until: float | None = None
         self._forgotten = False
         self._file_of = file_of
         self._limit = limit
@@ -61,6 +64,11 @@ class Request:
     def done(self) -> bool:
         """Whether every target is accounted for."""
         return self._account.done
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds until every target was accounted for; until now, while that is not so."""
+        return (time.monotonic() if self._until is None else self._until) - self._since
 
     @property
     def is_forgotten(self) -> bool:
@@ -99,8 +107,7 @@ class Request:
             account = account.answer(message.ranks)
         with self._changed:
             self._keep(message)
-            self._account = account
-            self._changed.notify_all()
+            self._account_is(account)
         if self._on_message is not None and not self._forgotten:
             self._on_message(message)
 
@@ -129,5 +136,10 @@ class Request:
     def lose(self, ranks: RankSet, why: str) -> None:
         """Account for ranks that are gone."""
         with self._changed:
-            self._account = self._account.lose(ranks, why)
-            self._changed.notify_all()
+            self._account_is(self._account.lose(ranks, why))
+
+    def _account_is(self, account: Account) -> None:
+        self._account = account
+        if account.done and self._until is None:
+            self._until = time.monotonic()
+        self._changed.notify_all()

@@ -23,6 +23,7 @@ class AsyncResult:
     Args:
         requests: one request, or several with different ranks.
         values: makes {rank: value} of one reply.
+        interrupt: interrupts a request where it has not ended.
         join: makes the value of `get()` of the values in the order of the ranks; a list of them when None.
     """
 
@@ -30,10 +31,12 @@ class AsyncResult:
         self,
         requests: Sequence[Request],
         values: Callable[[Message], dict[int, Any]],
+        interrupt: Callable[[Request], object],
         join: Callable[[list[Any]], Any] | None = None,
     ) -> None:
         self._requests = tuple(requests)
         self._values = values
+        self._interrupt = interrupt
         self._join = join
 
     @property
@@ -49,6 +52,27 @@ class AsyncResult:
     def ready(self) -> bool:
         """Whether every rank is accounted for."""
         return all(request.done for request in self._requests)
+
+    done = ready
+
+    @property
+    def progress(self) -> int:
+        """How many ranks are accounted for."""
+        return len(self) - len(self.pending)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds until every rank was accounted for; until now, while that is not so."""
+        return max((request.elapsed for request in self._requests), default=0.0)
+
+    def abort(self) -> None:
+        """Interrupt it on the ranks where it has not ended, and where it has not begun; they answer KeyboardInterrupt.
+
+        ipyparallel's lets what has begun run on.
+        """
+        for request in self._requests:
+            if not request.done:
+                self._interrupt(request)
 
     def successful(self) -> bool:
         """Whether every rank has answered without an error.
@@ -74,6 +98,12 @@ class AsyncResult:
             RemoteError: one error, the same on every rank that failed.
             CompositeError: several.
         """
+        values = self.get_dict(timeout)
+        ordered = [values[rank] for rank in sorted(values)]
+        return self._join(ordered) if self._join is not None else ordered
+
+    def get_dict(self, timeout: float | None = None) -> dict[int, Any]:
+        """Return {rank: value}; raises as `get`."""
         self.wait(timeout)
         self._require_ready(timeout or 0.0)
         errors = self._errors()
@@ -81,9 +111,7 @@ class AsyncResult:
             raise errors[0]
         if errors:
             raise CompositeError(errors)
-        values = self.result_dict()
-        ordered = [values[rank] for rank in sorted(values)]
-        return self._join(ordered) if self._join is not None else ordered
+        return self.result_dict()
 
     @property
     def r(self) -> Any:
@@ -112,6 +140,9 @@ class AsyncResult:
     def display_outputs(self) -> list[Message]:
         """Return everything that the ranks said for it but replies, folded as one cell."""
         return canonical(message for message in self._messages() if _is_output(message))
+
+    def __len__(self) -> int:
+        return len(self.targets)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.get())

@@ -64,7 +64,7 @@ class View:
             "places": self._places(),
         }
         request = self._client.request("execute_request", content, self.targets)
-        return self._finish(AsyncResult([request], nothing), block)
+        return self._finish([request], nothing, block)
 
     def run(self, filename: str | Path, *, block: bool | None = None) -> Any:
         """Run the code of a file of this machine on the ranks."""
@@ -84,10 +84,8 @@ class View:
         return result
 
     def _apply(self, function: Callable[..., Any], args: Any, kwargs: Any, block: bool | None) -> Any:
-        result = AsyncResult(
-            [self._request("px_apply_request", self.targets, (function, args, kwargs))], unpickled, self._join
-        )
-        return self._finish(result, block)
+        request = self._request("px_apply_request", self.targets, (function, args, kwargs))
+        return self._finish([request], unpickled, block, self._join)
 
     def map(self, function: Callable[..., Any], *sequences: Sequence[Any], block: bool | None = None) -> Any:
         """Apply a function to the elements of sequences, an equal part of them on each rank.
@@ -100,7 +98,7 @@ class View:
             self._request("px_apply_request", RankSet.of(rank), (_map_rows, (function, part), {}))
             for rank, part in zip(self.targets, parts, strict=True)
         ]
-        return self._finish(AsyncResult(requests, unpickled, gather), block)
+        return self._finish(requests, unpickled, block, gather)
 
     def map_sync(self, function: Callable[..., Any], *sequences: Sequence[Any]) -> list[Any]:
         """Apply a function to the elements of sequences and return the values."""
@@ -117,7 +115,7 @@ class View:
     def push(self, values: Mapping[str, Any], *, block: bool | None = None) -> Any:
         """Assign values to names on every rank."""
         request = self._request("px_push_request", self.targets, dict(values))
-        return self._finish(AsyncResult([request], nothing), block)
+        return self._finish([request], nothing, block)
 
     def pull(self, names: str | Sequence[str], *, block: bool | None = None) -> Any:
         """Return the values of names (or expressions) on every rank.
@@ -129,7 +127,7 @@ class View:
         content = {"expressions": expressions, "places": self._places()}
         request = self._client.request("px_pull_request", content, self.targets)
         values = _first_of if isinstance(names, str) else unpickled
-        return self._finish(AsyncResult([request], values, self._join), block)
+        return self._finish([request], values, block, self._join)
 
     def scatter(self, name: str, sequence: Sequence[Any], *, block: bool | None = None) -> Any:
         """Assign an equal part of a sequence, or of an array's first axis, to a name on each rank."""
@@ -138,13 +136,13 @@ class View:
             self._request("px_push_request", RankSet.of(rank), {name: part})
             for rank, part in zip(self.targets, parts, strict=True)
         ]
-        return self._finish(AsyncResult(requests, nothing), block)
+        return self._finish(requests, nothing, block)
 
     def gather(self, name: str, *, block: bool | None = None) -> Any:
         """Return the parts that ranks hold under a name, joined in the order of the ranks; or its AsyncResult."""
         content = {"expressions": [name], "places": self._places()}
         request = self._client.request("px_pull_request", content, self.targets)
-        return self._finish(AsyncResult([request], _first_of, gather), block)
+        return self._finish([request], _first_of, block, gather)
 
     def __getitem__(self, name: str) -> Any:
         return self.pull(name, block=True)
@@ -175,8 +173,18 @@ class View:
             places.append([f"frame:{state.pause}" if is_paused else "idle", str(ranks)])
         return places
 
-    def _finish(self, result: AsyncResult, block: bool | None) -> Any:
+    def _finish(
+        self,
+        requests: Sequence[Request],
+        values: Callable[[Message], dict[int, Any]],
+        block: bool | None,
+        join: Callable[[list[Any]], Any] | None = None,
+    ) -> Any:
+        result = AsyncResult(requests, values, self._interrupt, join)
         return result.get() if (self.block if block is None else block) else result
+
+    def _interrupt(self, request: Request) -> None:
+        self._client.request("interrupt_request", {"cell": request.id}, request.account.pending)
 
 
 def _map_rows(function: Callable[..., Any], rows: Sequence[Sequence[Any]]) -> list[Any]:

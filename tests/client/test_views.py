@@ -123,6 +123,35 @@ def test_waiting_ends_at_its_deadline_and_names_who_is_missing(client: Client) -
     assert result.ready()
 
 
+def test_a_result_says_how_far_it_is(client: Client) -> None:
+    """Ipyparallel's `progress`, `elapsed`, `get_dict` and `done`; a result has as many values as ranks."""
+    result = client[:].apply_async(operator.add, 1, 2)
+    assert result.get_dict(30) == {0: 3, 1: 3}
+    assert (len(result), result.progress, result.done()) == (2, 2, True)
+    assert 0 < result.elapsed == result.elapsed
+    slow = client[0].execute("import time\nwhile True: time.sleep(0.001)", block=False)
+    before = slow.elapsed
+    assert (len(slow), slow.progress, slow.done()) == (1, 0, False)
+    assert slow.elapsed > before
+    slow.abort()
+    with pytest.raises(RemoteError, match="KeyboardInterrupt"):
+        slow.get(30)
+
+
+def test_abort_ends_what_has_begun_and_what_has_not(client: Client) -> None:
+    """P3: every rank answers; what is not this result's runs on."""
+    begun = client[:].execute("import time\nwhile True: time.sleep(0.001)", block=False)
+    waiting = client[:].apply_async(operator.add, 1, 2)
+    other = client[:].apply_async(operator.add, 3, 4)
+    waiting.abort()
+    begun.abort()
+    for aborted in (begun, waiting):
+        with pytest.raises(RemoteError, match="KeyboardInterrupt") as raised:
+            aborted.get(30)
+        assert str(raised.value.ranks) == "0-1"
+    assert other.get(30) == [7, 7]
+
+
 def test_views_are_made_with_slices_lists_and_rank_sets(client: Client) -> None:
     """Ipyparallel's indexing, and rank sets."""
     assert client.ids == [0, 1]
