@@ -187,7 +187,7 @@ class Pausing:
                 left = deadline - time.monotonic()
                 lost = self._gone(machine.ranks) + self._elsewhere(machine.ranks, known)
                 if left <= 0 or lost:
-                    command = machine.fail(lost or self._lagging.told(machine.missing))
+                    command = machine.fail(lost or self._lagging.told(machine.reasons))
                 if command is None and not machine.is_over:
                     command = self._look_again(machine, expression, wake)
                 elif command is not None:

@@ -30,6 +30,8 @@ Value = int | float
 SILENT = "it does not answer"
 #: Why one is that will stop.
 ARRIVING = "it has not reached the step"
+#: Why all are when the time is over before they were told where to stop.
+NO_TARGET = "no step to stop at was set in time"
 
 _FIRST_MARGIN = 2
 #: So many looks find some ranks at the first value, or all with a value, before that is taken for no common place.
@@ -145,6 +147,8 @@ class SyncPause:
     stop: Stop | None = None
     #: What is missing, for a failure: ranks and why.
     missing: list[tuple[RankSet, str]] = field(default_factory=list)
+    #: Who was silent when the last attempt was given up.
+    _silent: list[tuple[RankSet, str]] = field(default_factory=list)
     _margin: int = _FIRST_MARGIN
     _last_float: float | None = None
     _stopped: dict[Stop, RankSet] = field(default_factory=dict)
@@ -155,6 +159,11 @@ class SyncPause:
     def is_over(self) -> bool:
         """Whether it is DONE or has FAILED."""
         return self.phase in {Phase.DONE, Phase.FAILED}
+
+    @property
+    def reasons(self) -> list[tuple[RankSet, str]]:
+        """Who is missing and why, if it is given up now; between two attempts nobody is, and the last one tells."""
+        return self.missing or self._silent or [(self.ranks, NO_TARGET)]
 
     @property
     def awaits_first(self) -> bool:
@@ -230,7 +239,7 @@ class SyncPause:
         silent = self.ranks - union(ranks for ranks, _, _ in outcomes)
         if silent:
             # In C, asleep perhaps: it may come back any time, and is armed then with the others.
-            self.missing = [(silent, SILENT)]
+            self.missing = self._silent = [(silent, SILENT)]
             return self._again(is_too_near=is_late)
         self.phase = Phase.STOPPING
         return self._checked_stop()

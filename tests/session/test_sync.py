@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pxshell.ranks import RankSet
-from pxshell.session.sync import SILENT, Arm, Cancel, IllegalEventError, Phase, Probe, Probed, Stop, SyncPause
+from pxshell.session.sync import (
+    NO_TARGET,
+    SILENT,
+    Arm,
+    Cancel,
+    IllegalEventError,
+    Phase,
+    Probe,
+    Probed,
+    Stop,
+    SyncPause,
+)
 
 ALL = RankSet.span(0, 4)
 PLACE = {"file": "sim.py", "function": "main"}
@@ -187,6 +198,17 @@ def test_ranks_that_take_no_notice_are_waited_for(machine):
     assert (second.target, second.pause) == (first.target, "p2")
     machine.armed([(ALL, "pending", "")])
     assert machine.phase is Phase.STOPPING
+
+
+def test_between_two_attempts_the_last_one_tells_who_is_missing(machine):
+    """P3: a deadline that falls there has a reason as well."""
+    assert machine.reasons == [(ALL, NO_TARGET)]
+    machine.probed([Probed(ALL, 10, **PLACE)])
+    machine.armed([(ranks("0-2"), "pending", "")])
+    machine.cancelled()
+    machine.probed([Probed(ALL, 11, **PLACE)])
+    assert machine.missing == []
+    assert machine.reasons == [(ranks("3"), SILENT)]
 
 
 def test_a_program_that_has_not_begun_is_armed_for_its_first_value(machine):
