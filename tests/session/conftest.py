@@ -8,6 +8,9 @@ from pxshell.session import Config, Session
 from pxshell.testing.scripted import RecordingDisplay, Said, ScriptedClient
 from pxshell.values.survey import answer
 
+#: Seconds in which news of ranks are told together: until the test says that they are over, on the slowest machine.
+FOR_EVER = 1000.0
+
 
 class Stage:
     """A session, its client and its display; answers to cells are written down by code."""
@@ -16,6 +19,7 @@ class Stage:
         self.client = ScriptedClient(size, **facts)
         self.display = RecordingDisplay(*answers)
         self.session = Session(self.client, self.display, Config(progress_after=-1, control_deadline=1.0))
+        self.session._notices._gather = FOR_EVER
         self.cells = {}
         self.client.on("execute_request", self._execute)
 
@@ -49,6 +53,11 @@ class Stage:
         """Return all that was shown since the last call, as plain text."""
         events, self.display.events = self.display.events, []
         return "".join(to_plain(event, self.client.ranks, columns) for event in events)
+
+    def gathered(self):
+        """Return what is shown once the time in which news are told together is over."""
+        self.session._notices._flush()
+        return self.shown()
 
 
 def result(text, ranks):

@@ -359,7 +359,7 @@ def test_progress_says_who_is_waited_for_and_where_the_slowest_is(stage, monkeyp
             answer_now(stage, "1-3")
 
     interrupted(monkeypatch, 0, answer_when_shown)
-    stage.session.run_cell(code, RankSet.parse_folded("3"), timeout=0.3)
+    stage.session.run_cell(code, RankSet.parse_folded("3"))
     shown = [progress for progress in stage.display.progresses if progress]
     assert (str(shown[0].waiting), shown[0].where) == ("3", "at hang.py:20 in fetch")
     assert stage.display.progresses[-1] is None

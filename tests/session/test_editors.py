@@ -130,11 +130,14 @@ def test_128_ranks_are_one_session_of_the_editor(make):
     (port,) = set(ports.values())
     with TcpDapClient(port) as editor:
         editor.attach([{"line": 88}], FILE)
-        told = 0
-        while told < 128:
-            # One for all, unless time has come between them.
-            stopped = editor.event("stopped")
-            told = 128 if stopped["allThreadsStopped"] else len(editor.request("threads")["threads"]) // 2
+
+        def are_all_told():
+            """Tell whether all stops are told: as one, unless time has come between them."""
+            bodies = [one["body"] for one in editor.messages if one.get("event") == "stopped"]
+            is_one = any(body["allThreadsStopped"] for body in bodies)
+            return is_one or len({body["threadId"] for body in bodies}) == 128
+
+        wait_until(are_all_told, 60, "all stops are told")
         threads = {one["name"]: one["id"] for one in editor.request("threads")["threads"]}
         assert sum(name.endswith("paused") for name in threads) == 128
         for rank in (0, 77, 127):
@@ -200,8 +203,8 @@ def test_a_rank_that_dies_or_lets_go_or_loses_bytes_ends_the_editors_session(sta
             assert why in editor.event("output")["output"]
             editor.event("terminated")
             editor.wait_over()
-        stage.debuggers.of_key.clear()
         wait_until(lambda why=why: why in stage.text(), 30, "it is said here too")
+        stage.debuggers.of_key.clear()
 
 
 def test_a_controller_that_does_not_answer_ends_the_session_and_the_rank_hears_of_it_later(stage):

@@ -1,5 +1,6 @@
 """Failed ranks: what is said of them and of their peers, and how they are looked at and let go."""
 
+import threading
 import time
 
 import pytest
@@ -54,7 +55,7 @@ def told(stage, text):
         seen.append(stage.shown())
         return text in "".join(seen)
 
-    wait_until(is_there, 10, lambda: f"{text!r} is shown; so far {''.join(seen)!r}")
+    wait_until(is_there, 60, lambda: f"{text!r} is shown; so far {''.join(seen)!r}")
     return "".join(seen)
 
 
@@ -74,11 +75,25 @@ def rows(stage):
     return stage.shown()
 
 
+class Gate(threading.Event):
+    """An event for which nobody has waited long enough before the test says so."""
+
+    def __init__(self):
+        super().__init__()
+        self.is_open = threading.Event()
+
+    def wait(self, timeout=None):
+        self.is_open.wait(60)
+        return self.is_set()
+
+
 def test_equal_failures_are_told_together_and_others_apart(running):
     """P4: folded by place and exception."""
+    running.session._notices._failures._closed = gathering = Gate()
     fail(running, "1-2")
     fail(running, "3", why="KeyError: 'u'", line=95)
     fail(running, "0")
+    gathering.is_open.set()
     shown = told(running, "are kept")
     assert shown.startswith(
         "0-2 failed at sim.py:91 in step: ValueError: no mass\n3 failed at sim.py:95 in step: KeyError: 'u'\n"
@@ -257,7 +272,7 @@ def test_ranks_that_ended_with_their_world_are_told_with_where_they_stood(runnin
     running.client.set_state("3", activity="busy", liveness="dead", exit=-11, why="ended: signal 11 (SEGV)")
     for ranks in ("0", "1", "2"):
         running.client.set_state(ranks, why="ended with rank 3, in MPI Allreduce", **world, **PLACE)
-    assert told(running, "ended with") == (
+    assert running.gathered() == (
         "3 died: signal 11 (SEGV)\n0-2 ended with rank 3, in MPI Allreduce at sim.py:91 in step\n"
     )
     assert "[0-2]  dead  ended with rank 3, in MPI Allreduce, at sim.py:91 in step" in rows(running)

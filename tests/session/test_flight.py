@@ -21,10 +21,13 @@ class Face(threading.Thread):
     def __init__(self, flight: Flight, request: ScriptedRequest) -> None:
         super().__init__()
         self.flight, self.request, self.wakes = flight, request, 0
+        self._takes = threading.Event()
         self.start()
+        assert self._takes.wait(60)
 
     def run(self) -> None:
         while not self.request.done:
+            self._takes.set()
             self.flight.take(60)
             self.wakes += 1
 
