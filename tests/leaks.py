@@ -17,7 +17,9 @@ import psutil
 from pxshell.testing.waiting import wait_until
 
 MARKER = "PXSHELL_TEST_RUN"
-GRACE_S = 20.0
+GRACE_S = 40.0
+#: Until a killed process is gone, which takes a slow machine longer than a test may want to wait for one that stays.
+_DEATH_S = 60.0
 
 _STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn"})
 # Helpers of multiprocessing: one per interpreter, they end with it.
@@ -111,7 +113,7 @@ def end_leaked_processes(run: str, before: set[int]) -> list[str]:
                 process.kill()
             except psutil.Error:
                 continue
-        psutil.wait_procs(leaked, timeout=GRACE_S)
+        psutil.wait_procs(leaked, timeout=_DEATH_S)
         return descriptions
     return []
 

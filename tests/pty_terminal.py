@@ -40,12 +40,12 @@ class Pty:
         with self._lock:
             return [line.rstrip() for line in self.screen.display]
 
-    def wait_for(self, text, deadline_s=30):
+    def wait_for(self, text, deadline_s=60):
         wait_until(
             lambda: text in "\n".join(self.lines()), deadline_s, lambda: f"{text!r} in\n" + "\n".join(self.lines())
         )
 
-    def wait_for_passing(self, text, deadline_s=30):
+    def wait_for_passing(self, text, deadline_s=60):
         """Wait until a text in one style has been written, though it may have left the screen since."""
         wait_until(
             lambda: text.encode() in self._written, deadline_s, lambda: f"{text!r} above\n" + "\n".join(self.lines())

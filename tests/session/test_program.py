@@ -1,13 +1,12 @@
 """Tests of pauses, signals, notices, data and looking: what a session does with the program on the ranks."""
 
-import itertools
 import pickle
 import re
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from clocks import ticking
 
 from pxshell.errors import DeadlineError, RefusedError, UsageError
 from pxshell.protocol.state import EDITOR_BREAKPOINT
@@ -29,10 +28,9 @@ def running(make_stage):
 
 
 @pytest.fixture
-def ticking(monkeypatch):
-    """Let a pause's time pass by 5 ms whenever it is looked at: on no machine is it over before ranks were asked."""
-    ticks = itertools.count()
-    monkeypatch.setattr("pxshell.session.pausing.time", SimpleNamespace(monotonic=lambda: 0.005 * next(ticks)))
+def slow_clock(monkeypatch):
+    """Let the time of a pause pass by 5 ms whenever it is looked at."""
+    ticking(monkeypatch, "pxshell.session.pausing", 0.005)
 
 
 def stop_at(client, ranks, pause, value=None, **more):
@@ -73,7 +71,7 @@ def test_a_synchronised_pause_waits_for_the_loop_and_aims_again_when_passed(runn
     assert running.client.asked_for("px_resume_request")[0].content == {"pause": first.content["pause"]}
 
 
-def test_a_pause_whose_expression_never_has_a_value_is_given_up(running, ticking):
+def test_a_pause_whose_expression_never_has_a_value_is_given_up(running, slow_clock):
     """Control commands have deadlines, and the program runs on."""
     why = {"status": "error", "why": "NameError: name 'stop' is not defined"}
     running.client.on("px_probe_request", replies("px_probe_reply", (None, why)))
@@ -91,7 +89,7 @@ def test_a_pause_without_time_to_set_a_target_says_so(running):
     assert running.client.asked_for("px_pause_request") == []
 
 
-def test_ranks_that_are_armed_but_do_not_arrive_are_let_go(running, ticking):
+def test_ranks_that_are_armed_but_do_not_arrive_are_let_go(running, slow_clock):
     running.client.on("px_probe_request", replies("px_probe_reply", (None, {"status": "ok", "value": 1, **PLACE})))
     running.client.on("px_pause_request", replies("px_pause_reply", (None, {"outcome": "pending"})))
     running.client.on("px_resume_request", replies("px_resume_reply", (None, {"outcome": "resumed"})))
@@ -100,7 +98,7 @@ def test_ranks_that_are_armed_but_do_not_arrive_are_let_go(running, ticking):
     assert len(running.client.asked_for("px_resume_request")) == 1
 
 
-def test_a_rank_that_takes_no_notice_is_told_with_its_place(running, ticking):
+def test_a_rank_that_takes_no_notice_is_told_with_its_place(running, slow_clock):
     """At 2 a.m.: `it does not answer` sounds like an accident; it is asleep, and here is where."""
     running.session.config.progress_after = 0.0
     running.session.config.control_deadline = 0.05
@@ -119,7 +117,7 @@ def test_a_rank_that_takes_no_notice_is_told_with_its_place(running, ticking):
     assert "(step: it is in time.sleep, sim.py:40)" in waits
 
 
-def test_ranks_that_are_let_go_are_not_told_as_paused(running, ticking, monkeypatch):
+def test_ranks_that_are_let_go_are_not_told_as_paused(running, slow_clock, monkeypatch):
     """P3: the state of a rank that goes on comes beside its reply, and is waited for."""
 
     def arm(asked):
@@ -648,7 +646,7 @@ def test_a_synchronised_pause_of_an_unknown_name_is_refused_at_once(running):
     assert len(running.client.asked_for("px_probe_request")) == 1
 
 
-def test_a_synchronised_pause_says_what_it_waits_for(running, ticking):
+def test_a_synchronised_pause_says_what_it_waits_for(running, slow_clock):
     """P3: nothing waits unseen; with a line that stays, for displays that cannot take one back."""
     running.session.config.progress_after = 0.0
     why = {"status": "error", "why": "step has no value yet"}

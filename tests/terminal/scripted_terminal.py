@@ -2,10 +2,12 @@
 
 import sys
 import threading
+from pathlib import Path
 
 from pxshell.ranks import RankSet
 from pxshell.terminal.app import run_terminal
 from pxshell.testing.scripted import Said, ScriptedClient
+from pxshell.testing.waiting import wait_until
 
 DONE = Said("execute_reply", {"status": "ok"})
 
@@ -55,12 +57,16 @@ def main():
     client = ScriptedClient(4, name="calm-fox", script="sim.py" if "flood" in sys.argv else "")
     flood = Flood(client)
 
+    def answer_when_told(number):
+        """Answer as soon as the test has made the file that the last word names."""
+        wait_until(Path(sys.argv[-1]).exists, 120, "the test has seen what it waits for")
+        client.say(DONE, client.requests[number])
+
     def answer(asked):
         if asked.content["code"] == "never":
             return
         if asked.content["code"] == "slow":
-            # Longer than it takes the progress line to appear, which is what the test waits for.
-            threading.Timer(2.5, lambda: client.say(DONE, client.requests[asked.id])).start()
+            threading.Thread(target=answer_when_told, args=(asked.id,)).start()
             return
         yield Said("execute_result", {"data": {"text/plain": asked.content["code"].upper()}, "metadata": {}})
         yield DONE

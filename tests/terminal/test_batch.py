@@ -5,6 +5,7 @@ import itertools
 import json
 
 import pytest
+from clocks import ticking
 
 from pxshell.ranks import RankSet
 from pxshell.terminal import run_cells
@@ -140,23 +141,29 @@ def test_a_first_cell_that_pauses_is_armed_before_the_script_starts(run, client)
     assert [one.type for one in client.asked][:2] == ["px_pause_request", "px_start_request"]
 
 
-def test_what_a_pause_waits_for_is_said_once(run, client, capsys):
+@pytest.fixture
+def fast_clock(monkeypatch):
+    """Let the time of a pause pass by 50 ms whenever it is looked at."""
+    ticking(monkeypatch, "pxshell.session.pausing", 0.05)
+
+
+def test_what_a_pause_waits_for_is_said_once(run, client, capsys, fast_clock):
     """Nothing waits for ever unseen; a printed line stays, so it is printed once."""
     client.set_state("0-1", activity="busy", cell="run")
     why = {"status": "error", "why": "later has no value yet"}
     client.on("px_probe_request", lambda asked: [Said("px_probe_reply", why)])
-    status, _ = run("%pxsignal pause --sync later --timeout 1.3")
+    status, _ = run("%pxsignal pause --sync later --timeout 3")
     assert status == 1
     assert capsys.readouterr().err.count("pause --sync later waits for 0-1: later has no value yet\n") == 1
 
 
-def test_reasons_that_a_pause_gives_in_turns_are_said_once_each(run, client, capsys):
+def test_reasons_that_a_pause_gives_in_turns_are_said_once_each(run, client, capsys, fast_clock):
     """As above: one comes back when ranks are asked anew."""
     client.set_state("0-1", activity="busy", cell="run")
     names = itertools.cycle(["later", "sooner"])
     why = lambda: {"status": "error", "why": f"{next(names)} has no value yet"}  # noqa: E731
     client.on("px_probe_request", lambda asked: [Said("px_probe_reply", why())])
-    assert run("%pxsignal pause --sync later --timeout 2")[0] == 1
+    assert run("%pxsignal pause --sync later --timeout 3")[0] == 1
     said = [line for line in capsys.readouterr().err.splitlines() if " waits for " in line]
     assert sorted(line.rpartition(": ")[2] for line in said) == ["later has no value yet", "sooner has no value yet"]
 

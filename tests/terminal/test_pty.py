@@ -17,7 +17,7 @@ def pty():
     opened = []
 
     def open_pty(*words):
-        opened.append(Pty(str(PROGRAM), *words))
+        opened.append(Pty(str(PROGRAM), *map(str, words)))
         return opened[-1]
 
     yield open_pty
@@ -51,13 +51,14 @@ def test_ctrl_c_interrupts_the_cell_in_flight(pty):
     assert "waiting for" not in "\n".join(terminal.lines())
 
 
-def test_what_is_typed_ahead_is_for_the_next_prompt(pty):
+def test_what_is_typed_ahead_is_for_the_next_prompt(pty, tmp_path):
     """It is not echoed among the output, and Return and Ctrl-D stay what they are."""
-    terminal = pty()
+    terminal = pty(tmp_path / "answered")
     terminal.wait_for("px[0-3]>")
     terminal.type("slow\r")
     terminal.wait_for("waiting for 0-3")
     terminal.type("abc\r\x04")
+    (tmp_path / "answered").touch()
     terminal.wait_for("px[0-3]> slow\npx[0-3]> abc\n[0-3]  ABC\npx[0-3]>\nCluster calm-fox was started here.")
 
 

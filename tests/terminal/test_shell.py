@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from pxshell.protocol.stacks import StackEnd
+from pxshell.protocol.stacktree import reply_of
 from pxshell.ranks import RankSet
 from pxshell.session.routing import HERE
 from pxshell.terminal.app import run_terminal
@@ -64,6 +66,8 @@ def running():
     """A client whose ranks run a script."""
     client = ScriptedClient(4, name="sim-1", script="sim.py")
     client.on("execute_request", answer)
+    # They move all the time: on a slow machine the watchdog would speak in between.
+    client.on("px_stacks_request", replies("px_stacks_reply", (None, reply_of([], StackEnd(still=0)))))
     client.set_state(client.ranks, activity="busy", cell="run")
     return client
 
