@@ -137,9 +137,16 @@ def leaked_threads(before: set[threading.Thread]) -> list[str]:
 
 def leaked_files(*directories: Path) -> list[str]:
     """Return the sockets and connection files below the directories: what would make a dead cluster look alive."""
-    return [
-        str(path)
-        for directory in directories
-        for path in sorted(directory.rglob("*"))
-        if stat.S_ISSOCK(path.lstat().st_mode) or path.parent.name == "clusters"
-    ]
+    found = []
+    for directory in directories:
+        # os.walk passes over what vanishes meanwhile: a thread of this process may be removing it.
+        for folder, folders, names in os.walk(directory):
+            found += [path for name in (*folders, *names) if _is_leak(path := Path(folder, name))]
+    return [str(path) for path in sorted(found)]
+
+
+def _is_leak(path: Path) -> bool:
+    try:
+        return stat.S_ISSOCK(path.lstat().st_mode) or path.parent.name == "clusters"
+    except FileNotFoundError:
+        return False

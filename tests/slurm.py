@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
+from ports import free_ports
+
 from pxshell.testing.waiting import wait_until
 
 __all__ = ["PrivateSlurm", "missing_programs"]
@@ -89,7 +91,7 @@ class PrivateSlurm:
         key.write_bytes(secrets.token_bytes(128))
         key.chmod(0o400)
         host = socket.gethostname().partition(".")[0]
-        ports = _free_ports(1 + self._nodes)
+        ports = free_ports(1 + self._nodes)
         user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
         conf = _CONF.format(host=host, user=user, home=self._home, ports=ports)
         conf += "".join(
@@ -150,12 +152,3 @@ class PrivateSlurm:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens at now, all different."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]

@@ -24,7 +24,7 @@ def runs(pid):
 
 def run_inner_tests(folder, source):
     """Run tests beside our conftest in a process of its own; return exit status and output."""
-    for name in ("conftest.py", "environments.py", "leaks.py", "slurm.py"):
+    for name in ("conftest.py", "environments.py", "leaks.py", "ports.py", "slurm.py"):
         shutil.copy(HERE / name, folder)
     (folder / "test_inner.py").write_text(source)
     options = ["-q", "-p", "no:cacheprovider", "-c", str(CONFIG), "--rootdir", str(folder), str(folder)]

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -15,6 +14,7 @@ import nbformat
 import psutil
 import pytest
 from browsers import chromium_page
+from ports import free_ports
 
 from pxshell.cluster import list_clusters
 from pxshell.testing.waiting import wait_until
@@ -38,7 +38,7 @@ def lab(tmp_path):
     """Start JupyterLab with an empty notebook on loopback; give its address."""
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(metadata=kernel), tmp_path / "look.ipynb")
-    token, port = secrets.token_hex(16), free_port()
+    token, port = secrets.token_hex(16), *free_ports(1)
     address = f"http://127.0.0.1:{port}"
     options = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0", "--allow-root"]
     # Neither asks the network for news, nor the user whether it may.
@@ -58,12 +58,6 @@ def lab(tmp_path):
         yield f"{address}/lab/tree/look.ipynb?token={token}&reset"
     finally:
         end(server)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def answers(url):

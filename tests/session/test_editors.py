@@ -8,6 +8,7 @@ import sys
 import pytest
 from dap_client import DapError, TcpDapClient
 from debug.simulated import FILE, SimulatedRank
+from ports import free_ports
 
 from pxshell.debug.framing import Framer, encode
 from pxshell.debug.peers import user_of_peer
@@ -255,8 +256,7 @@ def test_what_comes_before_initialize_is_refused(stage):
 
 def test_a_port_of_ones_own_choice_and_one_that_is_taken(stage):
     """P10: of several ranks the first one's; nothing is left open when one cannot be had."""
-    (free,) = stage.attach("0").values()
-    stage.session.detach_editor()
+    (free,) = free_ports(1)
     assert stage.attach("0", port=free) == {0: free}
     with pytest.raises(UsageError, match=f"port {free} cannot be had"):
         stage.attach("1", port=free)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import environments
 import psutil
+from ports import free_ports
 
 from pxshell.testing.waiting import wait_until
 
@@ -40,8 +41,7 @@ def serving(folder: Path):
     shutil.copytree(EXTENSION, extensions / "pxshell.entries-for-debugpy-0.0.1")
     (user / "User").mkdir(parents=True)
     (user / "User" / "settings.json").write_text(json.dumps(_SETTINGS))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     line = [
         tools / "node",
         tools / "code-server",
