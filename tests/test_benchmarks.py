@@ -14,11 +14,11 @@ ROOT = Path(__file__).parents[1]
 @pytest.mark.mpi
 @pytest.mark.slow
 @pytest.mark.terminal
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_short_run_measures_every_part(tmp_path):
     found = tmp_path / "figures.json"
     command = [sys.executable, str(ROOT / "benchmarks" / "run.py"), "--short", "--json", str(found)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=580)
     assert run.returncode == 0, run.stderr
     content = json.loads(found.read_text(encoding="utf-8"))
     groups = {figure["group"] for figure in content["figures"]}
