@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from pxshell.errors import DirectoryError
@@ -69,11 +70,13 @@ def check_private_directory(path: Path) -> None:
 
 
 def runtime_subdirectory(*parts: str) -> Path:
-    """Return a directory below the runtime directory, created when missing."""
+    """Return a directory below the runtime directory, created when missing; others may remove it at any moment."""
     path = runtime_directory()
     for part in parts:
         path /= part
-        path.mkdir(mode=0o700, exist_ok=True)
+        # Not exist_ok, which looks whether it is there once more: it fails when others remove it at that moment.
+        with suppress(FileExistsError):
+            path.mkdir(mode=0o700)
     return path
 
 

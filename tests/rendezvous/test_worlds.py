@@ -120,6 +120,26 @@ def test_an_engine_enters_although_the_last_one_before_it_leaves_meanwhile() -> 
     assert [engine.path for engine in world.engines] == [path]
 
 
+def test_an_engine_enters_although_the_directory_that_it_finds_is_removed_at_that_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """P8: a directory that "exists already" may be gone a moment later."""
+    directory, mkdir, removed = worlds.world_directory("a"), os.mkdir, []
+
+    def find(path: Path, *mode: int) -> None:
+        try:
+            mkdir(path, *mode)
+        except FileExistsError:
+            if Path(path) == directory and not removed:
+                directory.rmdir()
+                removed.append(directory)
+            raise
+
+    monkeypatch.setattr(os, "mkdir", find)
+    assert join("a", 0, 100).exists()
+    assert removed
+
+
 def test_a_directory_that_is_taken_away_again_and_again_is_an_error() -> None:
     """P10: no engine tries for ever."""
 
