@@ -171,7 +171,13 @@ def test_launcher_variables_are_all_that_discovery_reads() -> None:
 @pytest.mark.mpi
 def test_real_mpich_ranks_share_a_world_and_launches_do_not(mpiexec: str) -> None:
     """Under a real mpiexec, through a shell as well, two launches of one machine are told apart."""
-    code = "from pxshell.rendezvous.discovery import *; p = discover(); print(p.rank, p.size, p.local_rank, p.world)"
+    # In one write: mpiexec mixes what ranks write, and with $PYTHONUNBUFFERED print writes word for word.
+    code = """
+import os
+from pxshell.rendezvous.discovery import discover
+found = discover()
+os.write(1, f"{found.rank} {found.size} {found.local_rank} {found.world}\\n".encode())
+"""
     wrapped = ["sh", "-c", '"$0" "$@"; exit $?', sys.executable, "-c", code]
     worlds = []
     for command in ([sys.executable, "-c", code], wrapped):
