@@ -15,7 +15,7 @@ _FIRST = frozenset(ESCAPE_SINGLES)
 
 
 class RankTransformer(TransformerManager):
-    """IPython's transformer: what it does to a cell is the same."""
+    """IPython's transformer: what it does to a cell is the same, or is left to Python, which refuses it too."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # IPython has no annotations here
