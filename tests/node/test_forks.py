@@ -195,8 +195,9 @@ def test_requests_that_find_the_socket_full_are_sent_later(on_machine: Callable[
     on_machine(check)
 
 
-def test_the_warm_process_ends_with_its_node(on_machine: Callable[..., None]) -> None:
+def test_the_warm_process_ends_with_its_node(on_machine: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     """P8: without being told."""
+    monkeypatch.setattr(warm_module, "_GRACE_S", 60.0)  # or a busy machine would have it killed
 
     async def check(machine: Machine) -> None:
         machine.fork(0, STATUS="0")
@@ -251,5 +252,5 @@ assert get_ipython() is None
 loaded = {"numpy", "mpi4py", "matplotlib", "debugpy", "multiprocessing", "sqlite3"} & set(sys.modules)
 print(sorted(loaded), threading.active_count(), "stack_data" in sys.modules)
 """
-    run = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
-    assert run.stdout == "[] 1 True\n"
+    run = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "[] 1 True\n", "")

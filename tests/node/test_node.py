@@ -140,6 +140,13 @@ class Machine:
             record.log.close()
 
 
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no last look end by the clock: a busy machine needs longer for what comes before."""
+    monkeypatch.setattr(lastlook, "_PATIENCE", 100.0)
+    monkeypatch.setattr(lastlook, "_LAUNCHER_PATIENCE", 100.0)
+
+
 @pytest.fixture
 def on_machine(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
     directory = Path(os.environ["PXSHELL_RUNTIME_DIR"]) / "n"
@@ -471,10 +478,9 @@ def stands(pid: int) -> bool:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("end", ["peers gone", "stop", "end of the node"])
 def test_a_launcher_that_is_held_for_a_last_look_goes_on_whatever_comes_first(
-    on_machine: Callable[..., None], monkeypatch: pytest.MonkeyPatch, end: str
+    on_machine: Callable[..., None], end: str
 ) -> None:
     """P3, P7: nothing is left standing: not when no peer is there that could answer, nor when the node ends."""
-    monkeypatch.setattr(lastlook, "_PATIENCE", 100.0)
 
     async def check(machine: Machine) -> None:
         machine.node.start()

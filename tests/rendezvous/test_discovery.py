@@ -181,7 +181,8 @@ os.write(1, f"{found.rank} {found.size} {found.local_rank} {found.world}\\n".enc
     wrapped = ["sh", "-c", '"$0" "$@"; exit $?', sys.executable, "-c", code]
     worlds = []
     for command in ([sys.executable, "-c", code], wrapped):
-        done = subprocess.run([mpiexec, "-n", "3", *command], capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run([mpiexec, "-n", "3", *command], capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, ""), done
         lines = sorted(done.stdout.splitlines())
         assert [re.sub(r" \S+$", "", line) for line in lines] == ["0 3 0", "1 3 1", "2 3 2"]
         assert len({line.split()[-1] for line in lines}) == 1

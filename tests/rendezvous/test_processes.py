@@ -36,8 +36,8 @@ def test_a_dead_process_does_not_run_even_before_it_is_waited_for() -> None:
 def test_ancestors_begin_with_the_parent() -> None:
     """Each with its argv, as far up as we may look."""
     code = "from pxshell.rendezvous.processes import ancestors; print(next(ancestors())[0])"
-    done = subprocess.run([sys.executable, "-c", code, "x y"], capture_output=True, text=True, check=True)
-    assert int(done.stdout) == os.getpid()
+    done = subprocess.run([sys.executable, "-c", code, "x y"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{os.getpid()}\n", "")
     assert next(processes.ancestors()) == (os.getppid(), psutil.Process(os.getppid()).cmdline())
 
 
