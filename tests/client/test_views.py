@@ -114,11 +114,15 @@ def test_output_is_with_the_result_folded(client: Client) -> None:
     assert [str(message.ranks) for message in result.display_outputs()] == ["0-1"]
 
 
-def test_waiting_ends_at_its_deadline_and_names_who_is_missing(client: Client) -> None:
+def test_waiting_ends_at_its_deadline_and_names_who_is_missing(client: Client, tmp_path: Path) -> None:
     """P3: nothing waits for ever."""
-    result = client[1].execute("input_never_comes = __import__('threading').Event().wait(0.6)")
+    go_on = tmp_path / "go on"
+    result = client[1].execute(
+        f"import pathlib, time\nwhile not pathlib.Path({str(go_on)!r}).exists(): time.sleep(0.01)"
+    )
     with pytest.raises(DeadlineError, match="1"):
         result.get(0.05)
+    go_on.touch()
     assert result.wait(30)
     assert result.ready()
 

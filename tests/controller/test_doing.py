@@ -27,7 +27,7 @@ async def written(path: Path, *tables: StateTable) -> bytes:
     for states in tables:
         current[0] = states
         file.changed()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not path.exists():
             await asyncio.sleep(0.001)
     file.close()
@@ -70,7 +70,7 @@ def test_a_disk_that_is_full_costs_the_file_alone(tmp_path: Path, caplog: pytest
     async def check() -> None:
         file = Doing(asyncio.get_running_loop(), tmp_path / "none" / "doing.json", StateTable)
         file.changed()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not caplog.messages:
                 await asyncio.sleep(0.001)
         file.close()

@@ -72,6 +72,7 @@ def test_the_loop_does_not_wait_for_the_disk(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Store, "begin", slow)
     monkeypatch.setattr(module, "_MAX_WAITING", 1000)
+    monkeypatch.setattr(module, "_LAST_WRITES_S", LIMIT_S)
 
     async def steps(history):
         history.asked(request())
@@ -168,6 +169,7 @@ def test_what_comes_in_a_moment_is_written_in_one_piece(tmp_path, monkeypatch):
         return together(self)
 
     monkeypatch.setattr(Store, "together", counted)
+    monkeypatch.setattr(module, "_GATHERING_S", 60.0)  # a busy machine makes a moment long
 
     async def steps(history):
         for number in range(1, 51):

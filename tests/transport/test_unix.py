@@ -157,7 +157,7 @@ def test_a_stranger_that_says_nothing_is_closed_after_a_while(unix):
     """P7, P9."""
     unix.settings = unix.settings.__class__(join_within=0.02)
     unix.start_server()
-    stranger = _stranger(unix)
+    stranger = _connected(unix)
     unix.until(lambda: not unix.server._strangers and _is_closed(stranger), "it is closed")
     stranger.close()
 
@@ -273,11 +273,16 @@ def test_an_engine_of_another_user_is_not_adopted(unix, caplog):
 
 
 def _stranger(unix):
-    stranger = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    stranger.connect(str(unix.directory / "s"))
-    stranger.setblocking(False)
+    stranger = _connected(unix)
     unix.until(lambda: unix.server._strangers, "it is accepted")
     return stranger
+
+
+def _connected(unix):
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.connect(str(unix.directory / "s"))
+    sock.setblocking(False)
+    return sock
 
 
 def _is_closed(stranger):
