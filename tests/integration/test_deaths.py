@@ -20,20 +20,29 @@ pytestmark = pytest.mark.timeout(120)
 #: Seconds for each thing. Promised are 0.2 and 3, and what it took is printed; the machine may be shared.
 LIMIT_S = 30
 
-COUNTS = "import time\ncount = 0\nwhile True:\n    count += 1\n    time.sleep(0.01)\n"
+
+def until(path):
+    """Return a cell that waits for a file: however slow the machine is, all ranks run it at one time."""
+    return f"import os, time\nwhile not os.path.exists({str(path)!r}): time.sleep(0.01)\n"
 
 
-def test_a_killed_rank_is_known_at_once_and_its_peers_go_on():
+def is_dead(client, rank):
+    """Tell whether a rank's process has ended: its link, which may end before it, makes it no more than lost."""
+    return str(attack.state(client, rank).liveness) == "dead"
+
+
+def test_a_killed_rank_is_known_at_once_and_its_peers_go_on(tmp_path):
     """P3, P8: the signal within 200 ms; the cell ends, with a reason for the dead rank; peers run the next."""
     with Cluster.start(3) as cluster:
         client = cluster.client()
         pids = attack.pids(client)
-        request = attack.run(client, "import time; time.sleep(0.5 if rank != 1 else 100); rank")
+        request = attack.run(client, f"{until(tmp_path / 'go')}rank")
         assert client.wait_until(lambda: len(client.states.where("busy")) == 3, LIMIT_S)
         os.kill(pids[1], signal.SIGKILL)
-        took = attack.seconds_until(lambda: not attack.state(client, 1).is_alive, LIMIT_S)
+        took = attack.seconds_until(lambda: is_dead(client, 1), LIMIT_S)
         print(f"death known after {took * 1000:.0f} ms")
-        assert (attack.state(client, 1).exit, str(attack.state(client, 1).liveness)) == (-signal.SIGKILL, "dead")
+        assert attack.state(client, 1).exit == -signal.SIGKILL
+        (tmp_path / "go").touch()
         assert request.wait(LIMIT_S)
         assert attack.results_of(request) == {"0": "0", "2": "2"}
         assert [str(ranks) for ranks, _ in request.account.missing] == ["1"]
@@ -60,9 +69,8 @@ def test_how_a_rank_died_is_known_although_the_process_that_forked_it_is_slow():
         os.kill(parent, signal.SIGSTOP)
         try:
             os.kill(pids[1], signal.SIGKILL)
-            assert client.wait_until(lambda: not attack.state(client, 1).is_alive, LIMIT_S)
-            state = attack.state(client, 1)
-            assert (state.exit, str(state.liveness)) == (-signal.SIGKILL, "dead")
+            assert client.wait_until(lambda: is_dead(client, 1), LIMIT_S), attack.state(client, 1)
+            assert attack.state(client, 1).exit == -signal.SIGKILL
         finally:
             os.kill(parent, signal.SIGCONT)
 
@@ -76,7 +84,7 @@ def test_a_killed_rank_of_mpi_is_gone_with_its_world():
         request = attack.run(client, "import time; time.sleep(100)")
         assert client.wait_until(lambda: len(client.states.where("busy")) == 2, LIMIT_S)
         os.kill(attack.pids(client)[1], signal.SIGKILL)
-        took = attack.seconds_until(lambda: not attack.state(client, 1).is_alive, LIMIT_S)
+        took = attack.seconds_until(lambda: is_dead(client, 1), LIMIT_S)
         print(f"death known after {took * 1000:.0f} ms: {attack.state(client, 1).why}")
         state = attack.state(client, 1)
         assert state.exit == -signal.SIGKILL or "status unknown" in state.why
@@ -94,8 +102,10 @@ def test_a_stopped_rank_is_unresponsive_and_then_what_it_was():
         try:
             took = attack.seconds_until(lambda: str(attack.state(client, 1).liveness) == "unresponsive", LIMIT_S)
             print(f"stop known after {took:.2f} s")
-            assert str(attack.state(client, 0).liveness) == "ok"
-            assert "ok" not in client.request("px_log_request", {"bytes": 10}, RankSet.of(1)).account.missing
+            # A busy machine keeps others from answering too, for a moment.
+            assert client.wait_until(lambda: str(attack.state(client, 0).liveness) == "ok", LIMIT_S)
+            log = attack.ask(client, "px_log_request", {"rank": 1, "bytes": 10}, RankSet.of(1))
+            assert log.account.answered == RankSet.of(1), "its node has the log"
         finally:
             os.kill(pid, signal.SIGCONT)
         assert client.wait_until(lambda: str(attack.state(client, 1).liveness) == "ok", LIMIT_S)
@@ -137,21 +147,25 @@ def test_a_killed_controller_is_one_line_and_the_script_goes_on(tmp_path):
         client.subscribe(lambda message: lines.append(message.data()["text"]) if message.type == "px_notice" else None)
         request = attack.run(client, "1 + 1")
         os.kill(attack.controller_of(cluster.name), signal.SIGKILL)
-        wait_until(lambda: lines, LIMIT_S, "the client has said it")
-        print(lines)
+        wait_until(lambda: ends(lines), LIMIT_S, "the client has said it")
         assert request.wait(LIMIT_S)
         before = read_number(tmp_path / "n")
         wait_until(lambda: read_number(tmp_path / "n") > before + 5, LIMIT_S, "the script goes on")
         late = attack.run(client, "1 + 1")
         assert late.wait(LIMIT_S)
         done = command("attach", cluster.name, "-c", "1")
-        assert done.returncode != 0
+        assert done.returncode != 0, done.stdout
         assert f"pxshell stop {cluster.name}" in done.stderr
-        assert len(done.stderr.strip().splitlines()) == 1
-        assert len(lines) == 1, lines
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+        assert len(ends(lines)) == 1, lines
     finally:
         cluster.disconnect()
         Cluster.find(cluster.name).stop(0.0)
+
+
+def ends(lines):
+    """Return the lines about a controller's end; one whose process takes its time to go has been silent before."""
+    return [line for line in lines if not line.endswith("does not answer")]
 
 
 def read_number(path):
@@ -166,7 +180,7 @@ def command(*words, **options):
     return subprocess.run(line, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, **options)
 
 
-def test_a_client_killed_in_mid_cell_harms_nobody():
+def test_a_client_killed_in_mid_cell_harms_nobody(tmp_path):
     """P8: the cell goes on and another client's cell comes after it."""
     with Cluster.start(2) as cluster:
         client = cluster.client()
@@ -174,12 +188,13 @@ def test_a_client_killed_in_mid_cell_harms_nobody():
             f"import sys; sys.path.insert(0, {str(Path(attack.__file__).parent)!r})\n"
             "import attack, time\nfrom pxshell import Client\n"
             f"client = Client({cluster.name!r})\n"
-            "attack.run(client, 'import time\\nfor i in range(30): print(i); time.sleep(0.02)\\nseen = 1')\n"
+            f"attack.run(client, {until(tmp_path / 'go') + 'for i in range(30): print(i)' + chr(10) + 'seen = 1'!r})\n"
             "time.sleep(100)\n"
         )
         with subprocess.Popen([sys.executable, "-c", program]) as other:
             assert client.wait_until(lambda: len(client.states.where("busy")) == 2, 30)
             other.kill()
+        (tmp_path / "go").touch()
         assert attack.answers(client, "seen") == {"0-1": "1"}
 
 
@@ -218,6 +233,6 @@ def test_both_of_two_clients_see_what_the_script_says(tmp_path):
 
         wait_until(
             lambda: all(text(heard, rank) == expected for heard in said.values() for rank in (0, 1)),
-            15,
+            LIMIT_S,
             lambda: f"both have heard all: {[text(heard, 0)[-40:] for heard in said.values()]}",
         )
