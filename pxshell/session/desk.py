@@ -18,6 +18,7 @@ from pxshell.session.config import Config
 from pxshell.session.focus import Focus
 from pxshell.session.ports import ClientPort, RequestPort
 from pxshell.session.start import Start
+from pxshell.session.told_pauses import ToldPauses
 
 __all__ = ["Desk", "check_allowed", "is_running_script"]
 
@@ -54,8 +55,8 @@ class Desk:
         self.sync_expression = "EXPR"
         #: The last cells, by the id of their request: code and targets.
         self.cells: OrderedDict[str, tuple[str, RankSet]] = OrderedDict()
-        #: Pauses whose coming the face's thread waits for and will tell itself.
-        self.awaited: set[str] = set()
+        #: Which stops have been told, and which the face's thread waits for and will tell itself.
+        self.told_pauses = ToldPauses()
         #: Whether the user is asked what a rank asks with `input()`: ranks that wait for that do not hang.
         self.is_asking = False
         #: Ranks that this session offers to editors, whose coming and going it tells with more words.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import reduce
 from operator import or_
@@ -27,8 +26,6 @@ __all__ = ["Notices"]
 
 # Ranks of one program end together; those that end within this time are told together.
 _GATHER_S = 0.5
-#: Pauses whose ranks are remembered, so that none is told twice.
-_PAUSES = 10_000
 #: What is said of ranks that are new processes.
 _ANEW = " started anew"
 _EDITOR_CAME = ": an editor has come"
@@ -55,8 +52,6 @@ class Notices:
         self._liveness: dict[int, Liveness] = {}
         #: Whose present process has been seen beyond its start.
         self._begun = desk.ranks_that(lambda state: state.activity is not Activity.STARTING)
-        #: Who has been told of, in each of the last pauses: ranks stand in several at once.
-        self._told_pauses: OrderedDict[str, RankSet] = OrderedDict()
         self._failures = FailureNotices(desk)
         self._unsubscribe = desk.client.subscribe(self._take)
 
@@ -207,7 +202,7 @@ class Notices:
         new, self._debugged = ranks - self._debugged, self._debugged | ranks
         if new:
             self._tell_soon(f"{_EDITOR_CAME}, {clean(state.why)}", new)
-        if state.is_stopped and state.reason == EDITOR_BREAKPOINT and (stopped := self._new_in_pause(ranks, state)):
+        if state.is_stopped and state.reason == EDITOR_BREAKPOINT and (stopped := self._untold(ranks, state)):
             self._tell_soon(f"{_EDITOR_AT} {place_text(state)} ({state.reason})", stopped)
 
     def _forget_editor(self, ranks: RankSet) -> RankSet:
@@ -221,20 +216,13 @@ class Notices:
                     del self._together[text]
         return untold
 
-    def _new_in_pause(self, ranks: RankSet, state: RankState) -> RankSet:
-        """Return those of these ranks that have not been told of in their pause; its state comes with each cell."""
-        told = self._told_pauses.pop(state.pause, EMPTY)
-        self._told_pauses[state.pause] = told | ranks
-        if len(self._told_pauses) > _PAUSES:
-            self._told_pauses.popitem(last=False)
-        return ranks - told
+    def _untold(self, ranks: RankSet, state: RankState) -> RankSet:
+        return self._desk.told_pauses.heard(state.pause, ranks)
 
     def _say_pause(self, ranks: RankSet, state: RankState) -> None:
         """Tell of a pause that the program made itself; the state comes again with each cell there."""
-        new = self._new_in_pause(ranks, state)
+        new = self._untold(ranks, state)
         if not new:
-            return
-        if state.pause in self._desk.awaited:
             return
         self._desk.say(f"{new} paused at {place_text(state)} ({state.reason})", ranks=new)
         self._limits.ask(new)

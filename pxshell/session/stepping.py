@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Iterable
 
-from pxshell.protocol.state import Activity, RankState
+from pxshell.protocol.state import Activity, RankState, StateTable
 from pxshell.protocol.types import RUN
 from pxshell.ranks import EMPTY, RankSet, union
 from pxshell.render.events import Stand
@@ -49,12 +49,14 @@ class Stepping:
         content |= {"places": [[f"frame:{start}", str(who)] for start, who in pauses.items()]}
         # Held ranks of the set that these let go stand then too, and are shown with them.
         awaited = {pause} | {state.pause for _, state in self._desk.client.states.among(ranks) if _is_held(state)}
-        self._desk.awaited |= awaited
+        told = self._desk.told_pauses
+        told.expect(ranks, awaited)
         try:
             request = self._wait(content, stepped, ranks, time.monotonic() + limit)
+            states = told.settle(lambda: self._desk.client.states)
         finally:
-            self._desk.awaited -= awaited
-        return self._show(pause, request, stepped, ranks)
+            told.expect(EMPTY, ())
+        return self._show(pause, request, stepped, ranks, states)
 
     def _wait(self, content: dict[str, object], stepped: RankSet, ranks: RankSet, deadline: float) -> RequestPort:
         """Wait until no rank is on its way any more, or only those that wait in C for one that stands."""
@@ -89,13 +91,13 @@ class Stepping:
         standing = self._desk.ranks_that(lambda state: state.is_alive and state.activity in _STANDING)
         return on_their_way <= held and bool(standing | (held - on_their_way))
 
-    def _show(self, pause: str, request: RequestPort, stepped: RankSet, ranks: RankSet) -> RankSet:
+    def _show(self, pause: str, request: RequestPort, stepped: RankSet, ranks: RankSet, states: StateTable) -> RankSet:
         rows, stopped = [], EMPTY
         refused = {who: str(one.get("why") or one["outcome"]) for who, one in request.replies() if _is_refused(one)}
         left = stepped - union(refused) - union(who for who, _ in request.account.missing)
         # Held ranks of the set that were not stepped may have been let go by those that were.
-        shown = left | (ranks & self._desk.ranks_that(_is_standing_or_held))
-        for who, state in self._desk.client.states.among(shown):
+        shown = left | union(who for who, state in states.among(ranks) if _is_standing_or_held(state))
+        for who, state in states.among(shown):
             row, has_stopped = self._row(who, state, pause)
             rows.append(row)
             stopped |= who if has_stopped else EMPTY
@@ -104,7 +106,7 @@ class Stepping:
             self._desk.say(f"{who} not stepped: {clean(why)}", "warning", who)
         for who, why in request.account.missing:
             self._desk.say(f"{who} not stepped: {why}", "warning", who)
-        waiting = left & self._desk.client.states.where("held")
+        waiting = left & states.where("held")
         if waiting and stopped:
             verb = "waits" if len(waiting) == 1 else "wait"
             self._desk.say(f"{waiting} {verb}, perhaps for a rank that stands: step or resume that one", ranks=waiting)

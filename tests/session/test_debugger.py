@@ -5,6 +5,7 @@ import time
 import pytest
 
 from pxshell.errors import UsageError
+from pxshell.protocol.state import RankState
 from pxshell.ranks import RankSet
 from pxshell.testing.scripted import Said, replies
 
@@ -98,6 +99,24 @@ def test_a_step_that_takes_longer_than_the_deadline_says_where_it_is(paused):
     pause = paused.client.asked_for("px_step_request")[0].content["pause"]
     stand(paused.client, "0-3", pause, 90, reason="step")
     assert paused.shown() == "0-3 paused at sim.py:90 in main (step)\n"
+
+
+def test_a_stop_that_a_step_has_shown_is_not_told_once_more(paused):
+    """P2: a state is known before its message is handed on; a busy machine comes between the two."""
+
+    def step(asked):
+        state = {"activity": "paused", "cell": "run", "pause": asked.content["pause"], "reason": "step"}
+        state |= {"file": FILE, "line": 88, "function": "main"}
+        paused.client.states = paused.client.states.updated(asked.ranks, RankState.from_content(state))
+        return [Said("px_step_reply", {"outcome": "paused"})]
+
+    paused.client.on("px_step_request", step)
+    paused.session.debugger.step("next")
+    assert paused.shown() == "[0-3]  sim.py:88 in main  line 88\n"
+    known = paused.client.states.of(0)
+    for rank in range(4):
+        paused.client.set_state(str(rank), **known.to_content())
+    assert paused.shown() == ""
 
 
 def test_a_resume_takes_back_steps_that_are_on_their_way(paused):
