@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 import pytest
+from loaded import without_load
 
 from pxshell.cluster import Cluster
 from pxshell.ranks import RankSet
 from pxshell.render import to_plain
-from pxshell.session import Session
+from pxshell.session import Config, Session
 from pxshell.testing.scripted import RecordingDisplay
 
 pytestmark = pytest.mark.timeout(90)
@@ -32,11 +33,11 @@ def debugged(directory, text, n=2):
     cluster = Cluster.start(n, script=["loop.py"], hold=True, cwd=directory)
     display = RecordingDisplay()
     try:
-        with Session(cluster.client(), display) as session:
+        with Session(cluster.client(), display, Config(control_deadline=LIMIT_S)) as session:
 
             def shown():
                 events, display.events = display.events, []
-                return "".join(to_plain(event, session.world) for event in events)
+                return without_load("".join(to_plain(event, session.world) for event in events))
 
             yield session, shown
     finally:
@@ -44,8 +45,11 @@ def debugged(directory, text, n=2):
 
 
 def wait_paused(session, ranks):
+    """Wait until just these ranks stand, and that has been told."""
     client = session.client
     assert client.wait_until(lambda: client.states.where("paused") == ranks, LIMIT_S), client.states.groups()
+    # A state is known before its notice is shown, by the thread that brings this answer after both.
+    client.ask("px_status_request", {}, LIMIT_S)
 
 
 def test_a_breakpoint_that_is_set_before_the_start_stops_also_after_a_restart(tmp_path):

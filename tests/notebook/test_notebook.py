@@ -3,6 +3,7 @@
 import nbformat
 import pytest
 from jupyter_client.manager import KernelManager
+from loaded import without_load
 from nbclient import NotebookClient
 
 from pxshell.cluster import list_clusters
@@ -32,7 +33,7 @@ class Notebook:
         self._client.nb.cells.append(cell)
         self._client.execute_cell(cell, len(self._client.nb.cells) - 1)
         text = "".join(output.text for output in cell.outputs if output.output_type == "stream")
-        return text, [output.ename for output in cell.outputs if output.output_type == "error"]
+        return without_load(text), [output.ename for output in cell.outputs if output.output_type == "error"]
 
     def __exit__(self, *_):
         self._client._cleanup_kernel()
@@ -46,6 +47,8 @@ def notebook(_module_is_clean):
         assert "%pxcluster start -n 4" in notebook.run("%px 1")[0]
         text, errors = notebook.run("%pxcluster start -n 2")
         assert (text.split(",")[1], errors) == (" 2 ranks", [])
+        # A busy machine takes longer than the second after which a cell says for whom it waits.
+        assert notebook.run(f"%pxconfig --progress-after {LIMIT_S}") == ("", [])
         try:
             yield notebook
         finally:
