@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,10 +43,9 @@ def joined():
 
     def join(world, *, script="train.py", size=2):
         info = worlds.WorldInfo(world=world, script=script, size=size, started=start_time(os.getpid()), command=[])
-        directory = worlds.register_world(info)
-        paths.append(worlds.engine_socket_path(world, 0, os.getpid()))
-        paths[-1].touch()
-        return directory
+        path, _ = worlds.enter_world(info, 0, os.getpid(), Path.touch)
+        paths.append(path)
+        return path.parent
 
     yield join
     for path in paths:
