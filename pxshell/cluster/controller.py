@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pxshell.cluster.files import ClusterFiles
@@ -22,6 +22,7 @@ __all__ = [
     "processes_of",
     "ranks_of",
     "start_controller",
+    "wait_for_ends",
     "wait_until_ready",
 ]
 
@@ -106,6 +107,11 @@ def ranks_of(directory: Path) -> list[Process]:
 
 def _serves(words: list[str], directory: Path) -> bool:
     return words[-1:] == [str(directory)] and bool({"pxshell.controller", "pxshell.node"} & set(words))
+
+
+def wait_for_ends(processes: Collection[Process], seconds: float) -> bool:
+    """Wait until none of these processes runs any more; False after so many seconds."""
+    return _wait(lambda: not any(map(_is_running, processes)), seconds)
 
 
 def end_process(process: Process, grace: float) -> None:

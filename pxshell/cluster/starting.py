@@ -11,7 +11,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pxshell.cluster.controller import end_process, live_directories, processes_of, start_controller, wait_until_ready
+from pxshell.cluster.controller import (
+    end_process,
+    live_directories,
+    processes_of,
+    start_controller,
+    wait_for_ends,
+    wait_until_ready,
+)
 from pxshell.cluster.files import ClusterFiles, Keys, clear, read_launch, sweep, unlisted
 from pxshell.cluster.info import ClusterInfo
 from pxshell.cluster.launchers import LaunchSpec, find_launcher
@@ -26,6 +33,9 @@ from pxshell.rendezvous.locks import FileLock
 from pxshell.rendezvous.names import check_cluster_name, generate_name, name_from_script
 
 __all__ = ["Wish", "adopt", "cores_here", "size_of", "start"]
+
+#: Seconds that controller and node of a cluster that has ended may take to go: they say goodbye for 2 at most.
+_GOODBYE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +158,8 @@ def _start(name: str | None, stem: str, launch: Any, deadline: float) -> Connect
     end = time.monotonic() + deadline
     # One at a time from choosing a name to its connection file: two starts would choose the same.
     with FileLock(directories.runtime_directory() / "start.lock", "start a cluster", deadline):
+        if name is not None:
+            _outlast(check_cluster_name(name))
         elsewhere = _alive_elsewhere()
         sweep(elsewhere)
         files = ClusterFiles.make(_free_name(name, stem, elsewhere))
@@ -167,6 +179,15 @@ def _start(name: str | None, stem: str, launch: Any, deadline: float) -> Connect
     return info
 
 
+def _outlast(name: str) -> None:
+    """Wait for the last processes of a cluster of this name that has ended, and says goodbye to those who looked."""
+    directory = directories.cluster_directory(name)
+    is_ours = read_launch(directory).get("state") == str(directories.state_directory())
+    # Its controller removes the file first: a program that was started anew may be attached to at once.
+    if is_ours and not connection.connection_path(name).exists():
+        wait_for_ends(processes_of(directory), _GOODBYE_S)
+
+
 def _alive_elsewhere() -> list[Path]:
     """Return the directories of running clusters whose connection files lie in another `PXSHELL_DIR`."""
     # A running cluster has its sockets there; without any there is no need to look at all processes.
@@ -180,7 +201,7 @@ def _free_name(name: str | None, stem: str, elsewhere: Sequence[Path]) -> str:
     if name is None:
         taken = {*found, *(path.name for path in elsewhere)}
         return name_from_script(stem, taken) if stem else generate_name(taken)
-    there = found.get(check_cluster_name(name))
+    there = found.get(name)
     for path in elsewhere:
         if path.name == name:
             where = read_launch(path).get("state") or "another one"

@@ -122,6 +122,25 @@ def test_a_cluster_whose_controller_was_killed_is_stale_and_stop_cleans_up():
     assert processes_of(cluster_directory := info.directory) == [], cluster_directory
 
 
+def test_a_name_is_free_when_the_processes_of_its_last_cluster_have_gone(on_disk, monkeypatch, tmp_path):
+    """P10: they say goodbye when its connection file has gone already; there is nothing to be stopped by hand."""
+    files = on_disk("calm-fox", state=os.environ["PXSHELL_DIR"])
+    connection.remove("calm-fox")
+    (tmp_path / "node.py").write_text("import os, time\nwhile not os.path.exists('go'): time.sleep(0.01)\n")
+    words = [sys.executable, "node.py", "pxshell.node", str(files.directory)]
+
+    def look(directory):
+        found = processes_of(directory)
+        (tmp_path / "go").touch()
+        return found
+
+    with subprocess.Popen(words, cwd=tmp_path) as node:
+        wait_until(lambda: [pid for pid, _ in processes_of(files.directory)] == [node.pid], 30, "it runs")
+        monkeypatch.setattr("pxshell.cluster.starting.processes_of", look)
+        with Cluster.start(1, name="calm-fox") as cluster:
+            assert cluster.name == "calm-fox"
+
+
 @pytest.mark.mpi
 def test_a_program_that_nobody_launched_for_us_is_listed_attached_to_and_left(tmp_path, mpiexec):
     """Scene 2 with the user's own mpiexec: nothing of ours runs before the attach, and nothing after the stop."""
