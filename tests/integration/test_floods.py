@@ -108,7 +108,7 @@ def test_a_great_push_does_not_delay_a_pause_and_a_signal(monkeypatch):
         client.request("px_pause_request", {"pause": "p1", "mode": "line"}, client.ranks, **note)
         client.request("px_signal_request", {"signal": int(signal.SIGWINCH)}, client.ranks, **note)
         assert push.wait(60)
-        wait_until(lambda: len(events) >= 4, 10, lambda: f"all are answered: {events}")
+        wait_until(lambda: len(events) >= 4, 60, lambda: f"all are answered: {events}")
         assert status.messages
         assert events[-1] == "px_push_reply", events
         assert attack.answers(client, "len(blob)") == {"0": str(FLOOD)}

@@ -5,6 +5,7 @@ import pytest
 from pxshell.cluster import Cluster
 from pxshell.errors import UsageError
 from pxshell.ranks import RankSet
+from pxshell.render import Refusal
 from pxshell.session import Session
 from pxshell.testing.scripted import RecordingDisplay
 from pxshell.testing.waiting import wait_until
@@ -32,11 +33,11 @@ def test_a_part_of_an_mpich_world_ends_with_all_of_it_after_a_yes(name):
         client, display = cluster.client(), RecordingDisplay()
         with Session(client, display) as session:
             assert session.run_cell("from mpi4py import MPI; MPI.COMM_WORLD.Barrier()").status == "ok"
-            with pytest.raises(UsageError) as refused:
+            with pytest.raises(UsageError) as not_sent:
                 session.signal(name, RankSet.of(1))
             hint = f"0,2 end with it.  All the same: %pxsignal {name} --yes -t 1"
-            assert f"not sent: {name} to 1 ends the whole MPICH" in str(refused.value)
-            assert str(refused.value).endswith(hint)
+            assert f"not sent: {name} to 1 ends the whole MPICH" in str(not_sent.value)
+            assert str(not_sent.value).endswith(hint)
             assert str(client.states.alive()) == "0-2"
             assert session.run_cell("MPI.COMM_WORLD.allreduce(1)").status == "ok"
 
@@ -50,7 +51,8 @@ def test_a_part_of_an_mpich_world_ends_with_all_of_it_after_a_yes(name):
             # A cell that comes afterwards is refused with the same reason, and the way on.
             display.events.clear()
             assert session.run_cell("1").status == "refused"
-            assert "%pxrestart" in display.events[0].why
+            (refused,) = (event for event in display.events if isinstance(event, Refusal))
+            assert "%pxrestart" in refused.why
             session.restart()
             assert session.run_cell("rank").status == "ok"
     finally:
