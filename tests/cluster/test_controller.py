@@ -41,7 +41,7 @@ def play(monkeypatch):
 def test_the_controller_is_detached(play):
     """P8: a session of its own, stdin from /dev/null, its log as output: a Ctrl-C in the terminal does not reach it."""
     files, (pid, _) = play("print('hello', flush=True)\n" + READY + FOREVER)
-    wait_until_ready(files, (pid, start_time(pid)), 10)
+    wait_until_ready(files, (pid, start_time(pid)), 60)
     assert os.getsid(pid) == pid
     assert str(Path(f"/proc/{pid}/fd/0").readlink()) == "/dev/null"
     assert (files.logs / "controller.log").read_text() == "hello\n"
@@ -53,7 +53,7 @@ def test_the_controller_inherits_no_descriptors(play):
     reader, writer = os.pipe()
     os.set_inheritable(writer, True)
     files, process = play(READY + FOREVER)
-    wait_until_ready(files, process, 10)
+    wait_until_ready(files, process, 60)
     os.close(writer)
     assert os.read(reader, 1) == b""
     os.close(reader)
@@ -63,7 +63,7 @@ def test_a_controller_that_ends_at_once_is_reported_with_its_last_line(play):
     """P10: why, and where the log is."""
     files, process = play("raise SystemExit('no zmq here')")
     with pytest.raises(LaunchError) as failed:
-        wait_until_ready(files, process, 10)
+        wait_until_ready(files, process, 60)
     log = files.logs / "controller.log"
     assert str(failed.value) == f"the controller has ended at its start: no zmq here (log: {log})"
 
