@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+from loaded import without_load
 from pxshell.magics import load
 
 from pxshell import Cluster
@@ -56,7 +57,7 @@ class Prompt:
     def type(self, line):
         before = len(self.display.events)
         self._shell.run_cell(line)
-        return self.shown(self.display.events[before:])
+        return without_load(self.shown(self.display.events[before:]))
 
     def wait_for_lines(self, text):
         """Wait until each line of a text has been shown."""
