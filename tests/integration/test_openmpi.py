@@ -2,19 +2,16 @@
 
 import json
 import os
-import re
 import subprocess
-from pathlib import Path
 
 import environments
 import pytest
+import simulations
 
 from pxshell import Cluster
-from pxshell.session import Session
-from pxshell.testing.waiting import wait_until
+from pxshell.session import Config, Session
+from pxshell.testing.scripted import RecordingDisplay
 
-SIM = Path(__file__).parents[2] / "examples" / "mpi_sim" / "sim.py"
-ARGS = [str(SIM), "--steps", "400", "--size", "32"]
 PAUSES = 10
 LIMIT_S = 90.0
 #: What Open MPI asks of those who start it as root, and on fewer cores than ranks, by hand.
@@ -25,7 +22,7 @@ BY_HAND = {
     "PRTE_MCA_hwloc_default_binding_policy": "none",
 }
 
-pytestmark = [pytest.mark.openmpi, pytest.mark.slow, pytest.mark.timeout(110)]
+pytestmark = [pytest.mark.openmpi, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
@@ -59,39 +56,14 @@ def test_ranks_of_open_mpi_make_one_world(python):
     assert results(said) == [("0-3", "6"), ("0-3", "True"), ("0-2", "False"), ("3", "True")]
 
 
-class Silent:
-    """A display that keeps what was shown."""
-
-    def __init__(self):
-        self.events = []
-
-    def show(self, event):
-        self.events.append(event)
-
-    def progress(self, progress):
-        pass
-
-    def ask(self, prompt, *, password=False):
-        raise EOFError
-
-    def text(self):
-        return "".join(str(getattr(event, "text", "")) for event in self.events)
-
-
-def checksums(text):
-    return re.findall("checksum ([0-9a-f]{8})", text)
-
-
 def test_a_simulation_on_open_mpi_is_paused_ten_times_of_ten(python, monkeypatch):
     """P5: the same line of the same step on all ranks, each time a later one; an undisturbed run's checksum."""
     mpiexec = python.with_name("mpiexec")
-    undisturbed = checksums(run(mpiexec, "-n", "4", python, *ARGS, env=os.environ | BY_HAND).stdout)
-    assert len(undisturbed) == 1
     # Ours is a front end in another environment: the ranks' Python is named, and their mpiexec is on PATH.
     monkeypatch.setenv("PATH", f"{mpiexec.parent}:{os.environ['PATH']}")
-    display = Silent()
-    cluster = Cluster.start(4, launcher="mpi", mpi="openmpi", script=[str(python), *ARGS], hold=True)
-    with cluster, Session(cluster.client(), display) as session:
+    display = RecordingDisplay()
+    cluster = Cluster.start(4, launcher="mpi", mpi="openmpi", script=[str(python), *simulations.ENDLESS], hold=True)
+    with cluster, Session(cluster.client(), display, Config(pause_deadline=LIMIT_S)) as session:
         client = cluster.client()
         assert client.request("px_start_request", {}, client.ranks).wait(LIMIT_S)
         steps = []
@@ -101,10 +73,12 @@ def test_a_simulation_on_open_mpi_is_paused_ten_times_of_ten(python, monkeypatch
             assert {str(state.activity) for state in states} == {"paused"}, (number, states, display.events[-3:])
             assert len({(state.file, state.line, state.function, state.value) for state in states}) == 1, states
             steps.append(int(states[0].value))
-            session.resume()
-        wait_until(lambda: checksums(display.text()), LIMIT_S, "the simulation has ended")
+            if number < PAUSES - 1:
+                session.resume()
+        made, checksum = simulations.state_of(session)
+        cluster.stop(0.0)
     assert steps == sorted(set(steps)), steps
-    assert checksums(display.text()) == undisturbed
+    assert checksum == simulations.undisturbed(mpiexec, python, made, **BY_HAND)
 
 
 def test_the_peers_of_a_killed_rank_of_open_mpi_live_on(python):
