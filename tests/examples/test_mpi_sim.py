@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from pxshell.testing.waiting import wait_until
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "mpi_sim"
 
 pytestmark = pytest.mark.mpi
 
 
-def run_example(mpiexec, ranks, *arguments, script="sim.py", timeout=60):
-    """Run a script of the example on real ranks; return the finished process."""
-    command = [mpiexec, "-n", str(ranks), sys.executable, str(EXAMPLE / script), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+def run_example(mpiexec, ranks, *arguments):
+    """Run the example on real ranks; return the finished process."""
+    command = [mpiexec, "-n", str(ranks), sys.executable, str(EXAMPLE / "sim.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 4, 5])
@@ -76,10 +78,16 @@ def test_a_fault_stays_where_it_was_planted_and_repairing_the_height_repairs_the
     assert (run.stdout, run.stderr) == ("481\n0 True True True\n", "")
 
 
-def test_hang_waits_in_an_allreduce_and_a_receive(mpiexec):
+def test_hang_waits_in_an_allreduce_and_a_receive(mpiexec, tmp_path):
     """Scene 3 rests on it: the program does not end, and every rank says where it went before."""
-    with pytest.raises(subprocess.TimeoutExpired) as caught:
-        run_example(mpiexec, 4, script="hang.py", timeout=3)
-    output = caught.value.stdout.decode()
-    assert output.count(" sums 4 values") == 3
-    assert output.count("rank 3 waits for rank 1") == 1
+    command = [mpiexec, "-n", "4", sys.executable, str(EXAMPLE / "hang.py")]
+    said = tmp_path / "said"
+    with said.open("w") as output, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output) as job:
+        try:
+            wait_until(lambda: len(said.read_text().splitlines()) == 4, 60, said.read_text)
+            assert said.read_text().count(" sums 4 values") == 3
+            assert said.read_text().count("rank 3 waits for rank 1") == 1
+            with pytest.raises(subprocess.TimeoutExpired):
+                job.wait(0.5)
+        finally:
+            job.terminate()
