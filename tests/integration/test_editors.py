@@ -151,11 +151,12 @@ def test_one_rank_of_four_is_looked_into_changed_and_let_go(run, undisturbed):
         top = editor.top(editor.event("stopped", since=now, reason="step"))
         assert top["line"] > LINE
         assert float(editor.value("mass", top)) > 4000
+        # While they stand: the program may be over when the editor has gone.
+        assert ports_of(2) == ports_of(1) == ports_of(0)
         editor.request("continue", threadId=stopped["threadId"])
         editor.request("disconnect")
         editor.wait_over()
     run.wait_activity(2, "busy", "idle", "ended")
-    assert ports_of(2) == ports_of(1) == ports_of(0)
     assert run.checksum() == undisturbed
 
 
@@ -219,6 +220,16 @@ def test_a_client_of_others_does_the_same(run, undisturbed):
     assert run.checksum() == undisturbed
 
 
+def is_held(run, rank):
+    """Pause a rank; let it go on if it was still on its way to where it waits."""
+    run.session.pause(RankSet.of(rank))
+    run.wait_activity(rank, "held", "paused")
+    if str(run.client.states.of(rank).activity) == "held":
+        return True
+    run.session.resume(RankSet.of(rank))
+    return False
+
+
 @shares_cluster
 def test_a_rank_that_is_held_in_mpi_shows_its_stack_and_stops_when_it_comes_out(shared):
     """P6: it waits in C for a rank that stands; the editor sees where, and cells look from the side."""
@@ -226,8 +237,7 @@ def test_a_rank_that_is_held_in_mpi_shows_its_stack_and_stops_when_it_comes_out(
     wait_until(lambda: "step 20 " in "".join(shared.said), 60, "it is past MPI_Init, which holds the GIL")
     session.pause(RankSet.of(0))
     shared.wait_activity(0, "paused")
-    session.pause(RankSet.of(2))
-    shared.wait_activity(2, "held")
+    wait_until(lambda: is_held(shared, 2), NOTICED_S, "rank 2 is held where it waits for rank 0")
     with shared.editor() as editor:
         editor.attach()
         (thread,) = editor.request("threads")["threads"]
@@ -274,7 +284,7 @@ def test_an_editor_that_is_killed_leaves_the_rank_running(shared):
             stop_at_breakpoint(shared, editor)
         shared.wait_activity(2, "busy")
     assert len(ports) == 1
-    assert "2: the editor has gone" in shared.display.text()
+    wait_until(lambda: "2: the editor has gone" in shared.display.text(), NOTICED_S, "it is told")
 
 
 def test_a_rank_that_is_killed_ends_the_editors_session(run):
@@ -365,7 +375,7 @@ def test_a_second_connection_is_refused(shared):
         with TcpDapClient(port) as second:
             second.wait_over()
         assert editor.request("threads")["threads"][0]["name"] == f"rank 2 of {shared.cluster.name}"
-    assert "an editor is connected already" in shared.display.text()
+    wait_until(lambda: "an editor is connected already" in shared.display.text(), NOTICED_S, "it is told")
 
 
 @shares_cluster
@@ -382,7 +392,7 @@ stranger.sendall(b"Content-Length: 2" + bytes([13, 10, 13, 10]) + b"{{}}")
 print(stranger.recv(1))
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert found.stdout == "b''\n" or "ConnectionResetError" in found.stderr
+    assert found.stdout == "b''\n" or re.search("ConnectionResetError|BrokenPipeError", found.stderr), found.stderr
     wait_until(lambda: "another user's (uid 65534)" in shared.display.text(), 30, "the refusal")
     with TcpDapClient(port) as editor:
         editor.attach()
@@ -401,7 +411,8 @@ def test_an_observer_may_not_debug(shared):
             request = observer.request(kind, {"file": str(SIM)}, RankSet.of(2), key="t1")
             assert request.wait(30)
             assert request.account.missing, kind
-    assert str(shared.client.states.of(2).activity) == "busy"
+    # The editor of the test before may only be about to let it go.
+    shared.wait_activity(2, "busy")
 
 
 @shares_cluster
