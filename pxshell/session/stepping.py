@@ -26,6 +26,8 @@ __all__ = ["Stepping"]
 _AGAIN_S = 0.05
 _SETTLES_S = 0.25
 """So long, in seconds, ranks that wait in C may still come back once all others have stopped."""
+_FOLLOWS_S = 2.0
+"""The same where others have just made this step: they have let them go, and a busy machine is slow to run them."""
 _STANDING = (Activity.PAUSED, Activity.FAILED)
 
 
@@ -71,7 +73,7 @@ class Stepping:
                 if not on_their_way:
                     break
                 if self._only_wait(on_their_way, ranks):
-                    settled = settled or now + _SETTLES_S
+                    settled = settled or now + (_FOLLOWS_S if self._has_stopped(pause) else _SETTLES_S)
                     if now >= settled:
                         break
                 else:
@@ -84,6 +86,10 @@ class Stepping:
         refused = union(who for who, one in request.replies() if one.get("outcome") in {"stale", "refused", "idle"})
         lost = union(who for who, _ in request.account.missing)
         return stepped - refused - lost - self._desk.ranks_that(lambda state: _is_over(state, pause))
+
+    def _has_stopped(self, pause: str) -> bool:
+        """Tell whether some rank has come to the end of this step."""
+        return bool(self._desk.ranks_that(lambda state: state.pause == pause and state.activity in _STANDING))
 
     def _only_wait(self, on_their_way: RankSet, ranks: RankSet) -> bool:
         """Tell whether all of them wait in C while some rank stands, for which they may be waiting."""

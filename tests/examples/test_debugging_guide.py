@@ -29,6 +29,7 @@ def steady(text):
 
 
 @pytest.mark.mpi
+@pytest.mark.timeout(300)
 def test_the_guide_to_the_debugger_is_what_one_sees(mpiexec):
     """P3, P5: four real MPI ranks step, wait for each other, stop at breakpoints, and go on."""
     typed, expected = transcript()
@@ -36,12 +37,13 @@ def test_the_guide_to_the_debugger_is_what_one_sees(mpiexec):
     command = [sys.executable, "-m", "pxshell", "run", "--mpi", "-n", "4", "--wait", *cells, "--"]
     command += ["sim.py", "--steps", "400", "--every", "1000"]
     environment = {**os.environ, "COLUMNS": "120"}
-    done = subprocess.run(
-        command, cwd=ROOT / "examples/mpi_sim", env=environment, timeout=110, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    try:
+        done = subprocess.run(command, cwd=ROOT / "examples/mpi_sim", env=environment, timeout=240, **pipes)
+    except subprocess.TimeoutExpired as late:
+        pytest.fail(f"it does not end: {(late.stdout or b'').decode()}")
     # A machine that is busy makes the pause say what it waits for, and ranks answer late.
     told = re.sub(r"^pause --sync step waits for .*\n", "", without_load(done.stdout), flags=re.MULTILINE)
     shown, _, end = steady(told).rpartition("[0]    step 400  mass 4096.000  checksum ")
-    assert shown.strip() == expected
-    assert "sim.py has ended on 0-3: exit 0" in end
+    assert shown.strip() == expected, done.stdout
+    assert "sim.py has ended on 0-3: exit 0" in end, done.stdout

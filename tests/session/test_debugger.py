@@ -1,5 +1,6 @@
 """The debugger of a session: steps, stacks and breakpoints of sets of ranks, folded."""
 
+import threading
 import time
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from pxshell.errors import UsageError
 from pxshell.protocol.state import RankState
 from pxshell.ranks import RankSet
+from pxshell.session import stepping as stepping_module
 from pxshell.testing.scripted import Said, replies
 
 FILE = "/home/me/sim.py"
@@ -99,6 +101,26 @@ def test_a_step_that_takes_longer_than_the_deadline_says_where_it_is(paused):
     pause = paused.client.asked_for("px_step_request")[0].content["pause"]
     stand(paused.client, "0-3", pause, 90, reason="step")
     assert paused.shown() == "0-3 paused at sim.py:90 in main (step)\n"
+
+
+def test_a_rank_that_comes_back_late_is_waited_for_when_others_have_made_the_step_with_it(paused, monkeypatch):
+    """P4: they have let it go, and on a busy machine it is slow to run: it was shown as one that waits for them."""
+    monkeypatch.setattr(stepping_module, "_SETTLES_S", 0.0)
+    monkeypatch.setattr(stepping_module, "_FOLLOWS_S", 60.0)
+    timers = []
+
+    def step(asked):
+        pause = asked.content["pause"]
+        stand(paused.client, "0-2", pause, 88, reason="step")
+        stand(paused.client, "3", pause, 88, "held")
+        timers.append(threading.Timer(0.3, lambda: stand(paused.client, "3", pause, 88, reason="step")))
+        timers[0].start()
+        return [Said("px_step_reply", {"outcome": "paused"})]
+
+    paused.client.on("px_step_request", step)
+    assert str(paused.session.debugger.step("next", deadline=60)) == "0-3"
+    timers[0].join()
+    assert paused.shown() == "[0-3]  sim.py:88 in main  line 88\n"
 
 
 def test_a_stop_that_a_step_has_shown_is_not_told_once_more(paused):
