@@ -14,12 +14,11 @@ import nbformat
 import psutil
 import pytest
 from browsers import chromium_page
-from ports import free_ports
 
 from pxshell.cluster import list_clusters
 from pxshell.testing.waiting import wait_until
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(118)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
 LIMIT_S = 60.0
 SCREENSHOT = Path(__file__).parents[2] / "build" / "notebook.png"
@@ -38,9 +37,8 @@ def lab(tmp_path):
     """Start JupyterLab with an empty notebook on loopback; give its address."""
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(metadata=kernel), tmp_path / "look.ipynb")
-    token, port = secrets.token_hex(16), *free_ports(1)
-    address = f"http://127.0.0.1:{port}"
-    options = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0", "--allow-root"]
+    token = secrets.token_hex(16)
+    options = ["--no-browser", "--ip=127.0.0.1", "--port=0", "--allow-root"]
     # Neither asks the network for news, nor the user whether it may.
     quiet = ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     with (tmp_path / "lab.log").open("wb") as log:
@@ -54,10 +52,21 @@ def lab(tmp_path):
             stderr=log,
         )
     try:
+        # A port that we had found free could be somebody else's by the time when it listens.
+        port = wait_until(lambda: port_of(server.pid), LIMIT_S, "JupyterLab has a port")
+        address = f"http://127.0.0.1:{port}"
         wait_until(lambda: answers(f"{address}/api/status?token={token}"), LIMIT_S, "JupyterLab answers")
         yield f"{address}/lab/tree/look.ipynb?token={token}&reset"
     finally:
         end(server)
+
+
+def port_of(server):
+    """Return the port that a server has written down; None before it has."""
+    try:
+        return json.loads(Path(os.environ["JUPYTER_RUNTIME_DIR"], f"jpserver-{server}.json").read_text())["port"]
+    except (OSError, ValueError):
+        return None
 
 
 def answers(url):
