@@ -82,8 +82,8 @@ def test_a_script_gives_its_name_to_the_cluster(tmp_path):
     with Cluster.start(1, script=["sim.py", "--steps", "5"], cwd=tmp_path, hold=True) as cluster:
         assert cluster.name == "sim-1"
         assert cluster.client().snapshot.script == "sim.py"
-        assert cluster.client().request("px_start_request", {}, cluster.client().ranks).wait(20)
-        assert cluster.client().wait_until(lambda: bool(cluster.client().states.where("busy")), 20)
+        assert cluster.client().request("px_start_request", {}, cluster.client().ranks).wait(60)
+        assert cluster.client().wait_until(lambda: bool(cluster.client().states.where("busy")), 60)
 
 
 def test_a_restart_gives_new_processes_with_the_same_numbers():
