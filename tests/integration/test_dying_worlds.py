@@ -46,7 +46,7 @@ def test_the_first_to_die_is_named_and_its_peers_last_stacks_are_kept(tmp_path, 
         assert client.wait_until(lambda: len(client.states.where("busy")) == 3, 30)
         wait_until(lambda: calls_of(client, PEERS) == {"Allreduce"}, 30, "the peers wait in Allreduce")
         go.touch()
-        assert client.wait_until(lambda: not client.states.alive(), 30)
+        assert client.wait_until(lambda: client.states.where("dead") == client.ranks, 60), client.states.groups()
         first = attack.state(client, 1)
         assert first.reason == ""
         # Under load mpiexec reaps it before the node has looked.
