@@ -9,6 +9,9 @@ from pathlib import Path
 __all__ = ["can_tell_users", "user_of_peer"]
 
 _TABLE = Path("/proc/net/tcp")
+#: Where a client is that connects by a socket of IPv6, as Java's do, to an address of IPv4.
+_TABLE_6 = Path("/proc/net/tcp6")
+_MAPPED = bytes(10) + b"\xff\xff"
 
 
 def can_tell_users() -> bool:
@@ -19,19 +22,21 @@ def can_tell_users() -> bool:
 def user_of_peer(connection: socket.socket) -> int | None:
     """Return the user id of the process that has connected over 127.0.0.1; None when the kernel does not say.
 
-    The peer's end of the connection has a row of its own in /proc/net/tcp, with its owner: proc_net_tcp.rst of the
-    kernel's documentation.
+    The peer's end of the connection has a row of its own in /proc/net/tcp or tcp6, with its owner: proc_net_tcp.rst of
+    the kernel's documentation.
     """
-    ours, theirs = _written(connection.getsockname()), _written(connection.getpeername())
-    for line in _TABLE.read_text(encoding="ascii").splitlines()[1:]:
-        fields = line.split()
-        if fields[1] == theirs and fields[2] == ours:
-            return int(fields[7])
+    for table, prefix in ((_TABLE, b""), (_TABLE_6, _MAPPED)):
+        ours, theirs = _written(connection.getsockname(), prefix), _written(connection.getpeername(), prefix)
+        for line in table.read_text(encoding="ascii").splitlines()[1:] if table.exists() else ():
+            fields = line.split()
+            if fields[1] == theirs and fields[2] == ours:
+                return int(fields[7])
     return None
 
 
-def _written(address: tuple[str, int]) -> str:
-    """Write an address as the kernel does: the number in the machine's byte order."""
+def _written(address: tuple[str, int], prefix: bytes) -> str:
+    """Write an address as the kernel does: words of 32 bits in the machine's byte order; IPv6 maps IPv4 by a prefix."""
     host, port = address
-    (number,) = struct.unpack("=I", socket.inet_aton(host))
-    return f"{number:08X}:{port:04X}"
+    packed = prefix + socket.inet_aton(host)
+    words = struct.unpack(f"={len(packed) // 4}I", packed)
+    return f"{''.join(f'{word:08X}' for word in words)}:{port:04X}"

@@ -334,6 +334,16 @@ def test_the_kernel_tells_whose_a_connection_is():
             assert user_of_peer(accepted) == user_of_peer(ours) == os.getuid()
 
 
+def test_the_kernel_tells_whose_a_connection_by_a_socket_of_ipv6_is():
+    """P9: as Java's are, also those to an address of IPv4."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_INET6) as theirs:
+        theirs.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        theirs.connect(("::ffff:127.0.0.1", server.getsockname()[1]))
+        accepted, _ = server.accept()
+        with accepted:
+            assert user_of_peer(accepted) == os.getuid()
+
+
 def test_entries_are_written_where_the_editor_looks(stage, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ports = stage.attach("0-1", write=True)
