@@ -112,6 +112,8 @@ class Backend:
         self._db = pydevd.get_global_debugger()
         self._wait = self._db.do_wait_suspend
         self._db.do_wait_suspend = self._asked_to_stop
+        self._enable = self._db.enable_tracing
+        self._db.enable_tracing = self._begin_to_trace
         self._set_info = pydevd.set_additional_thread_info
         self._thread_id = pydevd.get_current_thread_id(self._main)
         self._end_command_thread()
@@ -185,11 +187,23 @@ class Backend:
         self._is_traced = False
         self._db.disable_tracing()
         sys.settrace(self._previous)
-        self._previous = None
         while frame is not None:
             if frame.f_trace is not None:
                 frame.f_trace = None
             frame = frame.f_back
+
+    def _begin_to_trace(self, *tracer: Any, **where: Any) -> None:
+        """Trace this thread, in place of pydevd's function, which its trace function calls too, in its own time.
+
+        The main thread may be in that trace function when it is told to trace no more: what is on its way there would
+        trace it again, for good.
+        """
+        is_main = threading.get_ident() == self._main.ident and not self._is_monitoring
+        if is_main and not self._is_traced:
+            return
+        self._enable(*tracer, **where)
+        if is_main and not self._is_traced:  # it was told meanwhile
+            sys.settrace(self._previous)
 
     def abandon_in_child(self) -> None:
         """Trace nothing in a forked child, which has this one thread."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import signal
+import sys
 from pathlib import Path
 
 import attack
@@ -12,6 +13,7 @@ from dap_client import DapClient
 
 from pxshell.debug.relay import pythons_own
 from pxshell.protocol.tunnel import Chunk, Tunnel
+from pxshell.testing.waiting import wait_until
 
 PROGRAM = """
     import os, time
@@ -376,6 +378,38 @@ if sys.version_info >= (3, 12):
 [one for one in found if one is not None]
 """
     assert running.node.run(code, place="frame:p1")[0].data()["data"]["text/plain"] == "[]"
+
+
+HELD_UP = """
+import os, pydevd, time
+debugger = pydevd.get_global_debugger()
+def held_up(*tracer, enable=debugger.enable_tracing):
+    if tracer:
+        open("held", "w").close()
+        while os.path.exists("hold"):
+            time.sleep(0.001)
+    enable(*tracer)
+debugger.enable_tracing = held_up
+"""
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="the debugger has no trace function there")
+def test_no_trace_is_left_though_the_editor_goes_while_its_trace_function_begins_to_trace(running):
+    """P5: it goes on where it was when it was told to end, and traced the rank for good."""
+    begin(running).disconnect()
+    (running.directory / "hold").touch()
+    assert peek(running.node, f"exec({HELD_UP!r}, {{}}) or 1") == "1"
+    editor = begin(running)
+    wait_until((running.directory / "held").exists, 30, "the main thread is about to be traced")
+    running.node.forget()
+    editor.disconnect()
+    running.node.wait_state("busy")
+    assert peek(running.node, "1 + 1") == "2"  # so that the main thread has been told
+    (running.directory / "hold").unlink()
+    running.node.ask("px_pause_request", {"pause": "p1", "mode": "line"})
+    running.node.wait_state("paused", pause="p1")
+    said = running.node.run("__import__('sys').gettrace()", place="frame:p1")
+    assert [message.type for message in said] == ["execute_reply"], said
 
 
 def test_a_second_editor_is_refused_and_told_who_holds_the_rank(running):
