@@ -189,7 +189,7 @@ def test_a_program_that_has_joined_is_held_when_it_fails(rig, visitor, is_held):
     attach(visitor)
     visitor.attend(1, hold=is_held)
     visitor.wait_state("busy")
-    visitor.run("setattr(sys, 'go', 1)", place="peek")
+    visitor.cell("setattr(sys, 'go', 1)", place="peek")  # it may have ended before it answers
     if is_held:
         state = visitor.wait_state("failed")
         assert (state["function"], state["why"]) == ("work", "OSError: no room")
