@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import sys
 import threading
 import time
 
@@ -13,6 +14,7 @@ from engine.pause_harness import REACHED
 from engine.watched_programs import Mutex, wait_in_c
 
 from pxshell.engine.pause_states import Cancelled, Held, Paused, PauseState
+from pxshell.testing.waiting import wait_until
 
 HAS_SIGNAL = hasattr(signal, "SIGRTMIN")
 NUMBER = signal.SIGRTMIN + 6 if HAS_SIGNAL else None
@@ -85,6 +87,7 @@ def test_now_stops_without_delay(rank):
         rank.next_event(Paused)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGALRM)
         rank.resume()
+        resumed.set()
 
     class AlarmError(Exception):
         pass
@@ -94,25 +97,32 @@ def test_now_stops_without_delay(rank):
 
     rank.pauser.install_signal()
     before = signal.signal(signal.SIGALRM, lambda *_: alarms.append(1))
-    alarms = []
+    alarms, resumed = [], threading.Event()
     try:
         signal.setitimer(signal.ITIMER_REAL, 0)
         with pytest.raises(AlarmError):
-            rank.run(lambda: _ended_by(alarm, program), user)
+            rank.run(lambda: _ended_by(alarm, program, resumed), user)
     finally:
         signal.signal(signal.SIGALRM, before)
     assert alarms == [1]
 
 
-def _ended_by(alarm, program):
+def _ended_by(alarm, program, resumed):
     """Sleep long, but be woken after the pause."""
     signal.signal(signal.SIGUSR2, alarm)
-    timer = threading.Timer(1.0, signal.pthread_kill, (threading.main_thread().ident, signal.SIGUSR2))
-    timer.start()
+    main = threading.main_thread().ident
+
+    def wake():
+        assert resumed.wait(60)
+        wait_until(lambda: sys._current_frames()[main].f_code is program.__code__, 60, "the program sleeps on")
+        signal.pthread_kill(main, signal.SIGUSR2)
+
+    waker = threading.Thread(target=wake)
+    waker.start()
     try:
         return program()
     finally:
-        timer.join()
+        waker.join()
         signal.signal(signal.SIGUSR2, signal.SIG_DFL)
 
 

@@ -48,7 +48,8 @@ print(json.dumps([before, said, after], default=str))
 
 def observe(how: str) -> list[list[object]]:
     """Run the program in a process of its own; return what there was before, what was said, and what is after it."""
-    done = subprocess.run([sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
     found: list[list[object]] = json.loads(done.stdout)
     return found
 
