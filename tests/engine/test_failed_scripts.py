@@ -136,7 +136,8 @@ def test_a_rank_that_stays_is_idle_after_its_failure(rig):
     rig.node.wait_state("idle")
     assert answer(rig.node.run("factor")) == "7"
     rig.node.request("px_stop_request", {"grace": 5})
-    assert engine.finish()[0] == 1
+    done = engine.finish()
+    assert done[0] == 1, done
 
 
 HOOK = """
@@ -154,7 +155,8 @@ def test_a_hook_of_the_program_waits_until_the_exception_goes_on(rig):
     engine, state = failed(rig, HOOK)
     assert rig.node.text() == ""
     rig.node.request("px_resume_request", {"pause": state["pause"]})  # unanswered, maybe: the process ends at once
-    assert engine.finish()[0] == 5
+    done = engine.finish()
+    assert done[0] == 5, done
     rig.node.wait_text("hook ZeroDivisionError")
 
 
@@ -194,14 +196,16 @@ def test_a_failed_script_ends_when_its_node_dies(rig):
     """P3: nobody could let it go any more."""
     engine, _ = failed(rig)
     rig.node.close()
-    assert engine.finish()[0] == 1
+    done = engine.finish()
+    assert done[0] == 1, done
 
 
 def test_a_failed_script_ends_when_the_cluster_is_stopped(rig):
     """As a paused one does."""
     engine, _ = failed(rig)
     rig.node.request("px_stop_request", {"grace": 5})
-    assert engine.finish()[0] == 1
+    done = engine.finish()
+    assert done[0] == 1, done
 
 
 # The last exception of a cell.

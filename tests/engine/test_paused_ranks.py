@@ -243,7 +243,8 @@ def test_px_pause_chooses_condition_and_rank(rig):
 
 def test_breakpoint_with_nobody_attached_says_one_line_and_goes_on(rig):
     """A batch job does not stand still for ever."""
-    assert rig.script("breakpoint()\nprint('on')").finish()[0] == 0
+    done = rig.script("breakpoint()\nprint('on')").finish()
+    assert done[0] == 0, done
     rig.node.wait_state("ended")
     assert rig.node.text() == "on\n"
     assert rig.node.text(name="stderr").count("\n") == 1
@@ -345,7 +346,8 @@ def test_what_a_signal_handler_raises_while_paused_is_raised_in_the_program(rig)
     rig.node.wait_text("on")
     assert rig.node.ask("px_pause_request", {"pause": "p", "mode": "line"})["outcome"] == "paused"
     engine.send_signal(signal.SIGALRM)
-    assert engine.finish()[0] == 0
+    done = engine.finish()
+    assert done[0] == 0, done
     assert "caught late\n" in rig.node.text()
     assert "Traceback" not in rig.node.text(name="stderr")
 

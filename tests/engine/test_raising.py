@@ -55,7 +55,8 @@ def test_it_stops_in_the_frame_that_raises_before_its_finally(rig):
     said = rig.node.run("n, kept", place=f"frame:{state['pause']}")
     assert said[0].data()["data"]["text/plain"] == "(3, 6)"
     resume(rig, state)
-    assert engine.finish()[0] == 0
+    done = engine.finish()
+    assert done[0] == 0, done
     assert len({m.data()["pause"] for m in rig.node.said if m.type == "px_state"} - {""}) == 1
     assert rig.node.text() == "on\nend\n"
 
@@ -81,7 +82,8 @@ def test_classes_below_a_class_count_and_libraries_are_left_for_the_users_frame(
 def test_other_exceptions_pass(rig, types):
     """And with no class at all, all do."""
     engine = begin(rig, *types)
-    assert engine.finish()[0] == 0
+    done = engine.finish()
+    assert done[0] == 0, done
     assert not any(m.type == "px_state" and m.data()["activity"] == "paused" for m in rig.node.said)
 
 
@@ -92,4 +94,5 @@ def test_an_exception_is_stopped_at_each_time_it_is_raised_anew(rig):
     assert state["reason"] == "raises KeyError: 5"
     rig.node.ask("px_raise_request", {"types": []})
     resume(rig, state)
-    assert engine.finish()[0] == 0
+    done = engine.finish()
+    assert done[0] == 0, done

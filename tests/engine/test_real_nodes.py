@@ -51,7 +51,7 @@ def wait_for(client, condition, what):
 def test_a_breakpoint_in_a_batch_run_goes_on(tmp_path):
     """Nobody could resume it: one line says so."""
     done = batch(tmp_path, "breakpoint()\nprint('after')", "-n", "2")
-    assert done.returncode == 0
+    assert done.returncode == 0, done.stderr
     assert set(done.stdout.split()) <= {"[0-1]", "[0]", "[1]", "after"}
     assert "after" in done.stdout
     assert "nobody is attached, going on" in done.stderr
@@ -132,5 +132,5 @@ def test_sys_exit_on_one_mpi_rank_gives_its_status(tmp_path):
     """MPI_Finalize has been called, so the others end as they would."""
     text = "from mpi4py import MPI\nimport sys\nprint('on')\nsys.exit(3 if MPI.COMM_WORLD.rank == 1 else 0)"
     done = batch(tmp_path, text, "-n", "2", "--mpi")
-    assert done.returncode == 3
+    assert done.returncode == 3, done.stderr
     assert set(done.stdout.split()) <= {"[0-1]", "[0]", "[1]", "on"}

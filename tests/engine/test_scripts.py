@@ -43,7 +43,8 @@ def test_main_path_argv_and_stdin_are_plain_pythons(rig, path):
     """`__main__`, `__file__`, argv, `sys.path[0]`, sibling imports, stdin, atexit."""
     files = {"sub/sim.py": ABOUT, "sub/helper.py": "name = 'sibling'"}
     engine = rig.start(path, "--steps", "5", files=files)
-    assert engine.finish()[0] == 0
+    done = engine.finish()
+    assert done[0] == 0, done
     status, out, err = plain(rig.directory, path, "--steps", "5")
     assert (status, err) == (0, "")
     rig.node.wait_text("at exit")
@@ -58,7 +59,8 @@ def test_a_module_runs_as_with_dash_m(rig):
         print(__name__, __package__, __spec__.name, sys.argv, sys.path[0] , part.__name__, __file__)
     """, "pkg/part.py": ""}  # fmt: skip
     engine = rig.start("-m", "pkg", "x", files=files)
-    assert engine.finish()[0] == 0
+    done = engine.finish()
+    assert done[0] == 0, done
     rig.node.wait_text("\n")
     assert rig.node.text() == plain(rig.directory, "-m", "pkg", "x")[1]
 
@@ -201,7 +203,8 @@ def test_an_attended_script_leaves_its_names(rig):
     said = rig.node.run("x = 6; f()")
     assert said[0].data()["data"]["text/plain"] == "6"
     rig.node.request("px_stop_request", {"grace": 5})
-    assert engine.finish()[0] == 3
+    done = engine.finish()
+    assert done[0] == 3, done
 
 
 def test_an_attended_script_ends_when_nobody_stays(rig):
@@ -211,7 +214,8 @@ def test_an_attended_script_ends_when_nobody_stays(rig):
     rig.node.ask("px_start_request")
     rig.node.wait_state("idle")
     rig.node.attend(0)
-    assert engine.finish()[0] == 0
+    done = engine.finish()
+    assert done[0] == 0, done
 
 
 def test_a_cell_is_refused_while_a_script_runs(rig):
@@ -268,7 +272,7 @@ def test_a_script_goes_on_alone_when_its_node_dies(rig):
     rig.node.close()
     (rig.directory / "node-lives").unlink()
     status, out, err = engine.finish()
-    assert status == 0
+    assert status == 0, rig.node.log
     assert out.split("\n")[-3:] == ["raw", "done", ""]
     assert err == "error\n"
 
