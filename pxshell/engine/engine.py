@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -70,9 +71,16 @@ def _ignore_interrupts() -> None:
         signal.signal(signal.SIGINT, lambda _number, _frame: None)
 
 
+#: The file name of a cell, as sessions give it; views give others.
+_CELL = re.compile(r"<px cell (\d+)>")
+
+
 def _pass_by(frame: FrameType, why: str) -> None:
     """Say in the rank's own output, for the user asked for it there, why it does not stop at a breakpoint."""
-    line = f"breakpoint at {frame.f_code.co_filename}:{frame.f_lineno}: {why}"
+    file, number = frame.f_code.co_filename, frame.f_lineno
+    cell = _CELL.fullmatch(file)
+    place = f"cell {cell[1]}, line {number}" if cell else f"{file}:{number}"
+    line = f"breakpoint at {place}: {why}"
     print(f"pxshell: {line}", file=sys.stderr)  # noqa: T201 - as above
 
 

@@ -13,7 +13,8 @@ from pxshell.ranks import EMPTY, RankSet, union
 from pxshell.render.events import Stand, Stands
 from pxshell.session.answers import clean
 from pxshell.session.desk import Desk
-from pxshell.session.frames import place_words, show_missing
+from pxshell.session.frames import show_missing
+from pxshell.session.running_on import written_place
 from pxshell.session.syntax import is_single_expression
 
 __all__ = ["Breakpoints"]
@@ -120,7 +121,7 @@ def _told(spec: Mapping[str, Any], content: Mapping[str, Any]) -> str:
         cost = _time(float(content["cost"]))
         return f": {place}; each line of Python there takes up to {cost} longer now, until it is cleared"
     if content.get("file"):
-        return f" at {clean(place_words(str(content['file']), int(content['line']), str(content['function'])))}"
+        return f" at {clean(written_place(str(content['file']), int(content['line']), str(content['function'])))}"
     wanted = spec.get("file") or spec.get("function")
     kind = "file" if spec.get("file") else "function"
     return f": no {kind} {wanted} is loaded yet; it stops once one is"

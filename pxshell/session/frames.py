@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,20 +14,14 @@ from pxshell.session.answers import clean
 from pxshell.session.desk import Desk
 from pxshell.session.failed import has_failed
 from pxshell.session.ports import RequestPort
+from pxshell.session.running_on import written_place
 from pxshell.session.source_code import Sources
 
-__all__ = ["Frames", "place_words", "show_missing", "standing_ranks", "steppable_ranks"]
+__all__ = ["Frames", "show_missing", "standing_ranks", "steppable_ranks"]
 
 _STANDS = (Activity.PAUSED, Activity.FAILED)
 _AROUND = 5
 """Lines of source before and after the one that is meant, as in pdb."""
-
-
-def place_words(file: str, line: int, function: str) -> str:
-    """Write a place: `sim.py:88 in step`."""
-    name = os.path.basename(file)  # noqa: PTH119 - a path of the rank's machine
-    inside = f" in {function}" if function and function != "<module>" else ""
-    return f"{name}:{line}{inside}"
 
 
 def steppable_ranks(desk: Desk, ranks: RankSet, verb: str) -> dict[str, RankSet]:
@@ -123,7 +116,7 @@ class Frames:
                 continue
             if not one["moved"]:
                 ends |= who
-            rows.append(Stand(who, place_words(one["file"], one["line"], one["function"]), clean(one["source"])))
+            rows.append(Stand(who, written_place(one["file"], one["line"], one["function"]), clean(one["source"])))
         self.show(rows)
         if ends:
             frame = "outermost" if up > 0 else "innermost"
@@ -153,7 +146,7 @@ class Frames:
                 raise UsageError(f"{who}: there is no source of {file} at line {around}")
             marked = next((index for index, (number, _) in enumerate(lines) if number == at), -1)
             rows = tuple((str(number), text) for number, text in lines)
-            self._desk.show(Listing(who, place_words(file, at, function), rows, marked))
+            self._desk.show(Listing(who, written_place(file, at, function), rows, marked))
         show_missing(self._desk, request)
 
     def _ask(self, type_: str, content: dict[str, Any], ranks: RankSet) -> RequestPort:
@@ -166,8 +159,7 @@ class Frames:
 
 def _frame_text(entry: list[Any], width: int) -> str:
     file, line, function, *_ = entry
-    name = os.path.basename(str(file))  # noqa: PTH119 - a path of the rank's machine
-    return f"{clean(str(function)):{width}}  {clean(name)}:{line}"
+    return f"{clean(str(function)):{width}}  {clean(written_place(str(file), line, ''))}"
 
 
 def _go(ranks: RankSet) -> str:

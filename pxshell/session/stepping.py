@@ -16,8 +16,9 @@ from pxshell.ranks import EMPTY, RankSet, union
 from pxshell.render.events import Stand
 from pxshell.session.answers import clean
 from pxshell.session.desk import Desk
-from pxshell.session.frames import Frames, place_words, steppable_ranks
+from pxshell.session.frames import Frames, steppable_ranks
 from pxshell.session.ports import RequestPort
+from pxshell.session.running_on import written_place
 from pxshell.session.source_code import Sources
 from pxshell.session.wake import Wake
 
@@ -137,7 +138,7 @@ class Stepping:
         if not state.file:
             return Stand(who, "", word=word)
         source = self._sources.line(who.first, state.file, state.line)
-        return Stand(who, place_words(state.file, state.line, state.function), source, word)
+        return Stand(who, written_place(state.file, state.line, state.function), source, word)
 
     def _running(self, who: RankSet) -> Stand:
         """Look where a rank is that has not come to the end of its step; it stops there when it does."""
@@ -145,7 +146,7 @@ class Stepping:
         for _, content in request.replies():
             if entries := content.get("entries"):
                 file, line, function, _, source = entries[int(content["selected"])]
-                return Stand(who, place_words(file, line, function), clean(str(source)), "still runs")
+                return Stand(who, written_place(file, line, function), clean(str(source)), "still runs")
         return Stand(who, "", word="still runs")
 
 

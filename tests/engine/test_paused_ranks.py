@@ -290,10 +290,10 @@ def test_breakpoint_in_a_cell_goes_on_when_its_client_has_gone(node, tmp_path):
 )
 def test_where_breakpoint_cannot_stop_it_says_so(paused, code, what):
     """P10: one line, and the program goes on."""
-    request = paused.cell(code, place="frame:p1")
+    request = paused.cell(code, place="frame:p1", filename="<px cell 3>")
     assert paused.reply_to(request).data()["status"] == "ok"
     text = paused.text(request, name="stderr")
-    assert re.fullmatch(rf"pxshell: breakpoint at .*:1: {what}.* does not stop, going on\n", text), text
+    assert re.fullmatch(rf"pxshell: breakpoint at cell 3, line 1: {what}.* does not stop, going on\n", text), text
 
 
 def test_a_cell_of_an_idle_rank_can_be_paused(node):

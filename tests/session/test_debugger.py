@@ -34,12 +34,12 @@ def stand(client, ranks, pause, line, activity="paused", **more):
     client.set_state(ranks, **{"activity": activity, "cell": "run", "pause": pause, **place, **more})
 
 
-def stepping(stage, *stops):
+def stepping(stage, *stops, file=FILE):
     """Let steps lead to these stops: (ranks, line, activity)."""
 
     def step(asked):
         for ranks, line, activity in stops:
-            stand(stage.client, ranks, asked.content["pause"], line, activity, reason="step")
+            stand(stage.client, ranks, asked.content["pause"], line, activity, reason="step", file=file)
             outcome = {"paused": "paused", "held": "held"}[activity]
             yield Said("px_step_reply", {"outcome": outcome, "file": FILE, "line": line, "function": "main"}, ranks)
 
@@ -56,6 +56,13 @@ def test_a_step_of_all_ranks_is_one_line_with_its_source(paused):
     asked = paused.client.asked_for("px_step_request")[0]
     assert (asked.content["kind"], asked.content["places"]) == ("next", [["frame:p1", "0-3"]])
     assert asked.content["pause"] not in {"", "p1"}
+
+
+def test_a_step_in_a_cell_names_it_as_the_prompt_does(paused):
+    """P10: one place has one name, whichever line tells it."""
+    stepping(paused, ("0-3", 2, "paused"), file="<px cell 7>")
+    paused.session.debugger.step("next")
+    assert paused.shown() == "[0-3]  cell 7, line 2 in main  line 2\n"
 
 
 def test_ranks_that_stop_elsewhere_stand_out_and_are_odd(paused):
