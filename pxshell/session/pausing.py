@@ -292,7 +292,8 @@ class Pausing:
             told = self._lagging.look(missing)
             where = told[0][1] if len(told) == 1 else "; ".join(f"{ranks}: {why}" for ranks, why in told)
             lasting = f"pause --sync {expression} waits for {waiting}: {missing[0][1]}"
-            self._desk.progress(Progress(machine.ranks - waiting, waiting, f"({expression}: {where})", lasting=lasting))
+            why = where if where.startswith(f"{expression} ") else f"{expression}: {where}"
+            self._desk.progress(Progress(machine.ranks - waiting, waiting, f"({why})", lasting=lasting))
 
     # Resume.
 

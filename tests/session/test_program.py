@@ -655,3 +655,4 @@ def test_a_synchronised_pause_says_what_it_waits_for(running, slow_clock):
         running.session.pause(sync="step", deadline=0.2)
     shown = [one for one in running.display.progresses if one is not None]
     assert {one.lasting for one in shown} == {"pause --sync step waits for 0-3: step has no value yet"}
+    assert {one.where for one in shown} == {"(step has no value yet)"}
