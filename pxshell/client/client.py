@@ -91,6 +91,9 @@ class Client:
         if stay:
             self.ask("px_attend_request", {"stay": True}, timeout)
 
+    def __repr__(self) -> str:
+        return f"<Client of {self.name}: ranks {self.ranks}>"
+
     # -- joining and leaving -------------------------------------------------------------------------------------------
 
     def _run(self) -> None:

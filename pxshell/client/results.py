@@ -25,6 +25,7 @@ class AsyncResult:
         values: makes {rank: value} of one reply.
         interrupt: interrupts a request where it has not ended.
         join: makes the value of `get()` of the values in the order of the ranks; a list of them when None.
+        standing: says why ranks do not answer, where that is known: ` (1 paused at f.py:3)`; else "".
     """
 
     def __init__(
@@ -33,11 +34,13 @@ class AsyncResult:
         values: Callable[[Message], dict[int, Any]],
         interrupt: Callable[[Request], object],
         join: Callable[[list[Any]], Any] | None = None,
+        standing: Callable[[RankSet], str] = lambda ranks: "",  # noqa: ARG005 - nothing is known
     ) -> None:
         self._requests = tuple(requests)
         self._values = values
         self._interrupt = interrupt
         self._join = join
+        self._standing = standing
 
     @property
     def targets(self) -> RankSet:
@@ -148,12 +151,13 @@ class AsyncResult:
         return iter(self.get())
 
     def __repr__(self) -> str:
-        state = "finished" if self.ready() else f"waiting for {self.pending}"
+        pending = self.pending
+        state = f"waiting for {pending}{self._standing(pending)}" if pending else "finished"
         return f"<AsyncResult: ranks {self.targets}, {state}>"
 
     def _require_ready(self, timeout: float) -> None:
         if pending := self.pending:
-            raise DeadlineError("the answers of all ranks", timeout, str(pending))
+            raise DeadlineError("the answers of all ranks", timeout, f"{pending}{self._standing(pending)}")
 
     def _messages(self) -> list[Message]:
         return [message for request in self._requests for message in list(request.messages)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from pxshell.client.results import AsyncResult, nothing, unpickled
 from pxshell.errors import UsageError
 from pxshell.protocol.message import Message
 from pxshell.protocol.pickles import PickleError, pack
-from pxshell.protocol.state import Activity
+from pxshell.protocol.state import Activity, RankState
 from pxshell.ranks import RankSet
 
 if TYPE_CHECKING:
@@ -180,11 +181,28 @@ class View:
         block: bool | None,
         join: Callable[[list[Any]], Any] | None = None,
     ) -> Any:
-        result = AsyncResult(requests, values, self._interrupt, join)
+        result = AsyncResult(requests, values, self._interrupt, join, self._standing)
         return result.get() if (self.block if block is None else block) else result
 
     def _interrupt(self, request: Request) -> None:
         self._client.request("interrupt_request", {"cell": request.id}, request.account.pending)
+
+    def _standing(self, ranks: RankSet) -> str:
+        """Say which of the ranks stand in a pause, at a `breakpoint()` say, and how they are freed; "" when none do."""
+        paused: dict[str, RankSet] = {}
+        for some, state in self._client.states.among(ranks):
+            if state.activity is Activity.PAUSED:
+                place = _place(state)
+                paused[place] = paused.get(place, RankSet()) | some
+        if not paused:
+            return ""
+        stand = "; ".join(f"{some} paused at {place}" for place, some in paused.items())
+        return f" ({stand}; to look and resume: pxshell attach {self._client.name})"
+
+
+def _place(state: RankState) -> str:
+    inside = f" in {state.function}" if state.function and state.function != "<module>" else ""
+    return f"{os.path.basename(state.file)}:{state.line}{inside}"  # noqa: PTH119 - a path of the rank's machine
 
 
 def _map_rows(function: Callable[..., Any], rows: Sequence[Sequence[Any]]) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,6 +157,21 @@ def test_abort_ends_what_has_begun_and_what_has_not(client: Client) -> None:
     assert other.get(30) == [7, 7]
 
 
+def test_a_result_says_which_ranks_stand_at_a_breakpoint(client: Client) -> None:
+    """P10: a function that pauses its rank shows nothing by itself; who waits for it learns where, and what to do."""
+    view = client[:]
+    result = view.execute("breakpoint()")
+    wait_until(lambda: client.states.where("paused") == RankSet.of(0, 1), 30, "both ranks are paused")
+    told = f"(0-1 paused at <view>:1; to look and resume: pxshell attach {client.name})"
+    assert repr(result) == f"<AsyncResult: ranks 0-1, waiting for 0-1 {told}>"
+    with pytest.raises(DeadlineError, match=re.escape(f"missing: 0-1 {told}")):
+        result.get(timeout=0.01)
+    for ranks, state in client.states.among(view.targets):
+        client.request("px_resume_request", {"pause": state.pause}, ranks)
+    assert result.get(timeout=30) == [None, None]
+    assert repr(result) == "<AsyncResult: ranks 0-1, finished>"
+
+
 def test_views_are_made_with_slices_lists_and_rank_sets(client: Client) -> None:
     """Ipyparallel's indexing, and rank sets."""
     assert client.ids == [0, 1]
@@ -164,6 +180,11 @@ def test_views_are_made_with_slices_lists_and_rank_sets(client: Client) -> None:
     assert client[[0, 1]].targets == client["0-1"].targets == client[:].targets == RankSet.of(0, 1)
     with pytest.raises(RankSetError):
         client[7]
+
+
+def test_a_client_says_of_which_cluster_it_is(client: Client) -> None:
+    """As its views do."""
+    assert repr(client) == f"<Client of {client.name}: ranks 0-1>"
 
 
 def test_what_cannot_be_pickled_is_refused_before_it_is_sent(client: Client) -> None:
