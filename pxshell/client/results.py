@@ -69,9 +69,9 @@ class AsyncResult:
         return max((request.elapsed for request in self._requests), default=0.0)
 
     def abort(self) -> None:
-        """Interrupt it on the ranks where it has not ended, and where it has not begun; they answer KeyboardInterrupt.
+        """Interrupt it on the ranks where it has not ended; ipyparallel's lets what has begun run on.
 
-        ipyparallel's lets what has begun run on.
+        They answer KeyboardInterrupt, or refuse it where it has not begun; `get` raises either.
         """
         for request in self._requests:
             if not request.done:

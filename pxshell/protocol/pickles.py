@@ -5,6 +5,7 @@ Only peers that have proved who they are send these; whoever may run code on a r
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections.abc import Sequence
 from typing import Any
@@ -27,12 +28,12 @@ def pack(value: Any) -> list[Buffer]:
         PickleError: the value has something in it that cannot be pickled.
     """
     # Slow to import, and only those that send values need it.
-    import cloudpickle
+    from pxshell.protocol.by_value import Pickler
 
-    parts: list[pickle.PickleBuffer] = []
+    main, parts = io.BytesIO(), list[pickle.PickleBuffer]()
     try:
-        main = cloudpickle.dumps(value, protocol=5, buffer_callback=parts.append)
-        return [main, *(part.raw() for part in parts)]
+        Pickler(main, protocol=5, buffer_callback=parts.append).dump(value)
+        return [main.getvalue(), *(part.raw() for part in parts)]
     except Exception as error:  # pickling runs the value's own code, which may raise anything
         raise PickleError(f"a {type(value).__name__} cannot be sent: {_line(error)}") from error
 

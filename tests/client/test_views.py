@@ -25,6 +25,10 @@ def client() -> Iterator[Client]:
         yield client
 
 
+#: What a rank answers whose work is aborted, or has not begun when that comes.
+ABORTED = "KeyboardInterrupt|interrupted before it began"
+
+
 def echo(text: str) -> dict[str, object]:
     return {"code": f"print({text!r}, end='')", "silent": False, "store_history": False, "places": [["idle", "0-1"]]}
 
@@ -139,7 +143,7 @@ def test_a_result_says_how_far_it_is(client: Client) -> None:
     assert (len(slow), slow.progress, slow.done()) == (1, 0, False)
     assert slow.elapsed > before
     slow.abort()
-    with pytest.raises(RemoteError, match="KeyboardInterrupt"):
+    with pytest.raises(RemoteError, match=ABORTED):
         slow.get(30)
 
 
@@ -151,9 +155,9 @@ def test_abort_ends_what_has_begun_and_what_has_not(client: Client) -> None:
     waiting.abort()
     begun.abort()
     for aborted in (begun, waiting):
-        with pytest.raises(RemoteError, match="KeyboardInterrupt") as raised:
+        with pytest.raises(RemoteError, match=ABORTED) as raised:
             aborted.get(30)
-        assert str(raised.value.ranks) == "0-1"
+        assert sorted(raised.value.ranks) == [0, 1]
     assert other.get(30) == [7, 7]
 
 
