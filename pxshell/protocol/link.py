@@ -164,8 +164,10 @@ class Outbox:
         When the peer has less than was released (it is another process now), the rest is numbered anew.
 
         Raises:
-            LinkError: the peer has more than was ever sent.
+            LinkError: the peer has more than was ever sent, or a number that is none.
         """
+        if received < 0:
+            raise LinkError(f"it claims to have received {received}")
         missing = max(0, self._acknowledged - received)
         released = [] if missing else self.acknowledge(received)
         self._replay = self._sent + self._replay

@@ -15,6 +15,9 @@ PIECE_BYTES = 64 << 10
 
 _COUNT = struct.Struct("<I")
 
+# What a piece counts at least, so that empty ones without end are not free. `pieces` makes longer ones, but for the last.
+_LEAST_BYTES = 64
+
 
 def pieces(frames: Sequence[Buffer], piece_bytes: int = PIECE_BYTES) -> list[tuple[Part, Buffer]]:
     """Cut a message into frames of at most `piece_bytes`, at least two."""
@@ -51,7 +54,7 @@ class Joiner:
             self._pieces, self._bytes = [], 0
         elif not self._pieces:
             return None
-        self._bytes += len(frames[0])
+        self._bytes += max(len(frames[0]), _LEAST_BYTES)
         if self._bytes > self._limit_bytes:
             raise LinkError(f"a message in pieces is longer than {self._limit_bytes} bytes")
         self._pieces.append(bytes(frames[0]))

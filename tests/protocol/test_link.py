@@ -131,6 +131,16 @@ def test_a_peer_that_has_more_than_was_sent_is_an_error():
         Outbox(SMALL).resume(1)
 
 
+def test_a_peer_that_has_less_than_nothing_is_an_error():
+    """P7: a hello's number is any integer; messages numbered from below zero could not be sent."""
+    outbox = Outbox(SMALL)
+    outbox.put([b"a"])
+    take_all(outbox)
+    with pytest.raises(LinkError, match="claims to have received -1"):
+        outbox.resume(-1)
+    assert outbox.resume(0) == (Resumed(replayed=1, missing=0), [])
+
+
 def test_everything_held_is_listed_in_order():
     outbox = Outbox(SMALL)
     for number in range(6):

@@ -50,6 +50,15 @@ def test_more_than_the_limit_is_an_error():
         join(Joiner(200), pieces([bytes(500)], 100))
 
 
+def test_empty_pieces_without_end_are_an_error():
+    """P7: each is kept until the last, which need not come."""
+    joiner = Joiner(10_000)
+    joiner.add(Part.FIRST, [b""])
+    with pytest.raises(LinkError, match="longer than 10000 bytes"):
+        for _ in range(10_000):
+            joiner.add(Part.MIDDLE, [b""])
+
+
 @pytest.mark.parametrize("whole", [b"", b"\1", struct.pack("<I", 3), struct.pack("<IQ", 1, 1000) + b"x"])
 def test_pieces_that_are_no_message_are_an_error(whole):
     joiner = Joiner(1 << 20)
