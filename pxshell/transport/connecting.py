@@ -15,7 +15,7 @@ from pxshell.protocol.types import Lane
 from pxshell.transport.admission import decode_hello, decode_refused, make_peer, refusal_error
 from pxshell.transport.base import Connector, Handler, Peer, Reactor, Settings, Timer
 from pxshell.transport.dialling import Dialling
-from pxshell.transport.lanes import Link, call_safely, close_all, watches_closely
+from pxshell.transport.lanes import Link, call_safely, close_all, open_frames, watches_closely
 from pxshell.transport.wire import Wire
 
 __all__ = ["ConnectorCore"]
@@ -120,7 +120,7 @@ class ConnectorCore(Dialling, Connector):
             close_all(fds)
             return
         try:
-            prefix = Prefix.unpack(frames[0])
+            prefix, fds = open_frames(frames, fds)
             if prefix.kind in (Kind.DATA, Kind.ACK, Kind.PING, Kind.PONG):
                 self._receive(lane, prefix, frames[1:], fds)
             else:

@@ -14,7 +14,7 @@ from pxshell.protocol.types import Lane
 from pxshell.transport.base import Reactor, Settings, Timer
 from pxshell.transport.wire import Wire
 
-__all__ = ["LaneEnd", "Link", "call_safely", "close_all", "watches_closely"]
+__all__ = ["LaneEnd", "Link", "call_safely", "close_all", "open_frames", "watches_closely"]
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +26,22 @@ def close_all(fds: Sequence[int]) -> None:
     """Close descriptors that nobody wants."""
     for fd in fds:
         os.close(fd)
+
+
+def open_frames(frames: Sequence[Buffer], fds: tuple[int, ...]) -> tuple[Prefix, tuple[int, ...]]:
+    """Read the prefix of what came, and close the descriptors that came with anything but DATA, the only use of them.
+
+    Raises:
+        IndexError, LinkError: it has none; all descriptors are closed.
+    """
+    kind = None
+    try:
+        prefix = Prefix.unpack(frames[0])
+        kind = prefix.kind
+    finally:
+        if kind is not Kind.DATA:
+            close_all(fds)
+    return prefix, fds if kind is Kind.DATA else ()
 
 
 def watches_closely(prefix: Prefix, frames: Sequence[Buffer]) -> bool:
@@ -183,10 +199,15 @@ class Link:
         """Take a frame list of kind DATA, ACK, PING or PONG.
 
         Raises:
-            LinkError, MessageError: the peer broke the protocol.
+            LinkError, MessageError: the peer broke the protocol; its descriptors are closed.
         """
         end = self._ends[lane]
-        if released := end.outbox.acknowledge(prefix.received):
+        try:
+            released = end.outbox.acknowledge(prefix.received)
+        except LinkError:
+            close_all(fds)
+            raise
+        if released:
             self._release(released)
         if prefix.kind is Kind.DATA:
             self._receive_data(end, prefix, frames, fds)
@@ -213,6 +234,8 @@ class Link:
         message = self._joined(end, prefix, frames, fds)
         if message is not None:
             self._deliver(message, fds)
+        else:
+            close_all(fds)
         self._acknowledge(end, at_once=bool(fds))
 
     @staticmethod

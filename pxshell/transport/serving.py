@@ -16,7 +16,7 @@ from pxshell.transport.admission import (
 )
 from pxshell.transport.admitting import Admitting
 from pxshell.transport.base import Handler, Peer, Proof, Reactor, Server, Settings, Timer, make_hello
-from pxshell.transport.lanes import Link, call_safely, close_all
+from pxshell.transport.lanes import Link, call_safely, close_all, open_frames
 from pxshell.transport.session import Session
 from pxshell.transport.wire import Wire
 
@@ -120,7 +120,7 @@ class ServerCore(Admitting, Server):
     def frames_received(self, wire: Wire, frames: Sequence[Buffer], fds: tuple[int, ...]) -> None:
         """Take a frame list; what breaks the protocol closes its wire and nothing else."""
         try:
-            prefix = Prefix.unpack(frames[0])
+            prefix, fds = open_frames(frames, fds)
             session = self._wires.get(wire)
             if session is not None:
                 self._receive(session, wire, prefix, frames[1:], fds)
@@ -190,6 +190,9 @@ class ServerCore(Admitting, Server):
         if lane is None:
             close_all(fds)
             return
+        if prefix.kind is Kind.DATA and not session.has_joined:
+            close_all(fds)
+            raise LinkError("DATA before its other lane")
         self._heard(session)
         if prefix.kind in (Kind.DATA, Kind.ACK, Kind.PING, Kind.PONG):
             session.link.receive(lane, prefix, frames, fds)

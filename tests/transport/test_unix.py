@@ -12,8 +12,9 @@ import pytest
 
 from pxshell.errors import LaunchError
 from pxshell.protocol.message import Message
-from pxshell.protocol.prefix import Kind, Prefix
+from pxshell.protocol.prefix import Kind, Part, Prefix
 from pxshell.protocol.types import Lane, Role
+from pxshell.transport.admission import encode
 from pxshell.transport.base import make_hello
 from pxshell.transport.record import encode_record
 from pxshell.transport.socketpath import BoundSocket, PathLock
@@ -304,3 +305,59 @@ def test_a_hello_that_is_nested_without_end_closes_its_connection(unix, caplog):
     unix.until(lambda: _is_closed(stranger), "it is put out")
     stranger.close()
     assert [(one.levelname, one.exc_info) for one in caplog.records] == [("WARNING", None)]
+
+
+UNFIT = {
+    "no prefix": [b"nonsense"],
+    "no frame": [],
+    "a ping": [Prefix(Kind.PING).pack()],
+    "an acknowledgement": [Prefix(Kind.ACK).pack()],
+    "a hello": [Prefix(Kind.HELLO).pack(), b"\x80"],
+    "a welcome": [Prefix(Kind.WELCOME).pack(), b"\x80"],
+    "a good-bye": [Prefix(Kind.BYE).pack(), b"so long"],
+    "what was never sent": [Prefix(Kind.DATA, number=1, received=1000).pack(), b"", b""],
+    "no message": [Prefix(Kind.DATA, number=1).pack(), b""],
+    "the middle of a message": [Prefix(Kind.DATA, Part.MIDDLE, 1).pack(), b"x"],
+}
+
+
+@pytest.mark.parametrize("is_up", [True, False])
+@pytest.mark.parametrize("frames", UNFIT.values(), ids=UNFIT)
+def test_descriptors_that_come_with_what_takes_none_are_closed(unix, frames, is_up):
+    """P7: a rank that sends them to its node, or a node to its rank, does not use up the other's descriptors."""
+    unix.start()
+    sender = unix.connector._link if is_up else next(iter(unix.server._sessions.values())).link
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+    wire = sender.end(Lane.WORK).wire
+    wire.write(frames, (write_end,))
+    wire.flush()
+    os.close(write_end)
+
+    def is_closed():
+        try:
+            return os.read(read_end, 1) == b""
+        except BlockingIOError:
+            return False
+
+    try:
+        unix.until(is_closed, "nobody holds the other end any more")
+    finally:
+        os.close(read_end)
+
+
+def test_nothing_is_delivered_of_a_peer_with_one_lane(unix, caplog):
+    """P9: it has not joined, and its connection breaks the protocol."""
+    unix.start_server()
+    stranger = _stranger(unix)
+    for frames in (
+        [Prefix(Kind.HELLO).pack(), encode(make_hello(Role.ENGINE, lane=int(Lane.WORK)))],
+        [Prefix(Kind.DATA, number=1).pack(), *Message.make("stream", "1").to_frames()],
+    ):
+        stranger.sendall(b"".join(bytes(view) for view in encode_record(frames)))
+    unix.until(lambda: "hello" in unix.above.events and not unix.server._sessions, "it is put out")
+    stranger.close()
+    assert unix.above.events == ["hello"]
+    assert [one.getMessage() for one in caplog.records] == [
+        "closed a connection that broke the protocol: DATA before its other lane"
+    ]
