@@ -46,8 +46,9 @@ class ConnectorCore(Dialling, Connector):
         self._peer: Peer | None = None
         self._error: PxshellError | None = None
         self._is_silent = False
-        # What came on one lane before the other was welcomed.
-        self._early: list[tuple[Message, tuple[int, ...]]] = []
+        # What came on one lane before the other was welcomed. It counts as received only then: until it is acknowledged
+        # the server's credit is the bound, however long the other lane takes.
+        self._early: list[tuple[Wire, Sequence[Buffer], tuple[int, ...]]] = []
         #: The server watches us closely, and so we it.
         self._is_close = False
         self._heartbeat = self._new_heartbeat()
@@ -121,7 +122,9 @@ class ConnectorCore(Dialling, Connector):
             return
         try:
             prefix, fds = open_frames(frames, fds)
-            if prefix.kind in (Kind.DATA, Kind.ACK, Kind.PING, Kind.PONG):
+            if prefix.kind is Kind.DATA and self._peer is None and self._attempts[lane].is_welcome:
+                self._early.append((wire, frames, fds))
+            elif prefix.kind in (Kind.DATA, Kind.ACK, Kind.PING, Kind.PONG):
                 self._receive(lane, prefix, frames[1:], fds)
             else:
                 close_all(fds)
@@ -205,8 +208,8 @@ class ConnectorCore(Dialling, Connector):
             self._peer = make_peer(welcome, wire.proof)
             self._call(self._handler.peer_joined, self._peer)
             early, self._early = self._early, []
-            for message, fds in early:
-                self._deliver(message, fds)
+            for one in early:
+                self.frames_received(*one)
         self._show_liveness()
         for lane in Lane:
             self._link.pump(self._link.end(lane))
@@ -214,12 +217,10 @@ class ConnectorCore(Dialling, Connector):
             self._ask_for_acknowledgement()
 
     def _deliver(self, message: Message, fds: tuple[int, ...]) -> None:
-        if self._is_closed or self._lingering is not None:
+        if self._is_closed or self._lingering is not None or self._peer is None:
             close_all(fds)
-        elif self._peer is not None:
-            self._call(self._handler.message_received, self._peer, message, fds)
         else:
-            self._early.append((message, fds))
+            self._call(self._handler.message_received, self._peer, message, fds)
 
     def _drained(self, lane: Lane) -> None:
         if self._peer is not None:
@@ -304,10 +305,23 @@ class ConnectorCore(Dialling, Connector):
         self._heartbeat = self._new_heartbeat()
         self._token = ""
 
+    def _forget_wire(self, lane: Lane) -> None:
+        """Drop what came early, too: it is sent again over the next wire."""
+        if (wire := self._attempts[lane].wire) is not None:
+            self._drop_early(wire)
+        super()._forget_wire(lane)
+
+    def _drop_early(self, wire: Wire | None = None) -> None:
+        """Drop what came early over one wire, or over all."""
+        early, self._early = self._early, []
+        for one in early:
+            if wire is None or one[0] is wire:
+                close_all(one[2])
+            else:
+                self._early.append(one)
+
     def _drop_rest(self) -> None:
-        for _, fds in self._early:
-            close_all(fds)
-        self._early = []
+        self._drop_early()
         for timer in (self._tick, self._deadline, self._lingering[0] if self._lingering else None):
             if timer is not None:
                 timer.cancel()

@@ -263,6 +263,13 @@ def unix(directory):
 
 
 @pytest.fixture
+def inprocess(directory):
+    made = Inprocess(directory)
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def zmq_tcp(directory):
     made = ZmqTcp(directory)
     yield made

@@ -396,3 +396,25 @@ def test_an_idle_link_wakes_its_connector_at_most_twice_a_second(driver):
 
     # What joining says may still be under way on a busy machine, and make the first two seconds livelier.
     driver.until(lambda: wakes() <= 5, "it is idle")
+
+
+def test_a_lane_whose_other_one_hangs_takes_no_more_than_its_window(inprocess):
+    """P7, P2: a flood on the lane that is welcomed waits at its sender, and comes whole and once when both are."""
+    inprocess.start(keep=True, joined=False)
+    inprocess.connector._attempts[Lane.CONTROL].wire.is_held = True
+    inprocess.until(lambda: "joined" in inprocess.above.events, "the server has both")
+    accepted = 0
+    while inprocess.down("execute_request", accepted, content={"text": "x" * 10_000}):
+        accepted += 1
+        inprocess.step()
+        assert accepted < 1000
+    held = sum(len(frame) for _, frames, _ in inprocess.connector._early for frame in frames)
+    assert 0 < held <= inprocess.settings.work.window_bytes
+    assert inprocess.below.events == []
+    inprocess.cut(Lane.WORK)
+    inprocess.until(lambda: inprocess.connector._attempts[Lane.WORK].is_welcome, "the lane has come back")
+    control = inprocess.connector._attempts[Lane.CONTROL].wire
+    control.release()
+    inprocess.until(lambda: len(inprocess.below.messages) == accepted, "all have come")
+    assert inprocess.below.ids(Lane.WORK) == [str(number) for number in range(accepted)]
+    assert inprocess.below.events[0] == "joined"
