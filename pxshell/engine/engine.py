@@ -339,12 +339,18 @@ class Engine:
         if job is not None and job.type == "px_post_request":
             self._post_mortem(job)
         elif job is not None:
-            before = self.runner.last_error
+            self._run(job)
+        return job is not None
+
+    def _run(self, job: Job) -> None:
+        before = self.runner.last_error
+        try:
             self.runner.run(job, None, partial(self._cell_began, job), self._cell_ended)
             if self._is_child:
-                error = self.runner.last_error
-                leave_child(None if error is before else error)
-        return job is not None
+                leave_child(None if self.runner.last_error is before else self.runner.last_error)
+        finally:
+            # The traceback of what failed keeps this frame, and the frame would keep what failed before: all there was.
+            del before
 
     def _print_raised(self) -> None:
         while self._raised:

@@ -15,7 +15,7 @@ PIECE_BYTES = 64 << 10
 
 _COUNT = struct.Struct("<I")
 
-# What a piece counts at least, so that empty ones without end are not free. `pieces` makes longer ones, but for the last.
+# What a piece counts at least, so that empty ones without end are not free; all but the last are longer.
 _LEAST_BYTES = 64
 
 
