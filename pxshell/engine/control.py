@@ -28,7 +28,7 @@ from pxshell.engine.running import Runner, error_content
 from pxshell.engine.sight import Sight
 from pxshell.engine.stacks import user_place
 from pxshell.engine.work import ANYWHERE, PEEK, Job, Refusal, Work, place_for
-from pxshell.protocol.message import Buffer, Message
+from pxshell.protocol.message import Buffer, Message, encode_content
 from pxshell.protocol.state import Activity
 
 __all__ = ["Control"]
@@ -37,6 +37,9 @@ _log = logging.getLogger(__name__)
 
 #: Requests that are remembered, so that one that comes twice is not run twice.
 _REMEMBERED = 1000
+
+# The longest reply that is kept for a request that comes again: the program's memory is not for what others have pulled.
+_KEPT_BYTES = 16 << 10
 _WORK = frozenset(
     {
         "execute_request",
@@ -178,7 +181,7 @@ class Control:
     def answered(self, job: Job, reply: Message) -> None:
         """Keep a reply for a request that comes again."""
         if job.request.id in self._seen:
-            self._seen[job.request.id] = reply
+            self._seen[job.request.id] = reply if reply.size <= _KEPT_BYTES else _too_long_to_keep(reply)
 
     # -- control thread ------------------------------------------------------------------------------------------------
 
@@ -424,3 +427,10 @@ def _pretty(value: Any) -> str:
     from IPython.lib.pretty import pretty
 
     return str(pretty(value))
+
+
+def _too_long_to_keep(reply: Message) -> Message:
+    """Return what a request hears that comes again after a long reply."""
+    why = f"it ran, and its answer of {reply.size} bytes was sent and is not kept; ask for the value again"
+    content = encode_content({"status": "refused", "why": why, "state": str(Activity.IDLE)})
+    return Message(reply.header, reply.ranks, content).with_header(digest=b"")

@@ -100,3 +100,56 @@ def test_peek_pulls_while_a_cell_runs(node):
     assert node.reply_to(pushed).data()["status"] == "refused"
     node.ask("interrupt_request", {"cell": request})
     node.reply_to(request)
+
+
+_FAILS = """
+import gc, weakref
+refs = []
+class Array: pass
+def fail():
+    array = Array()
+    refs.append(weakref.ref(array))
+    raise ValueError(len(refs))
+def kept():
+    gc.collect()
+    return [number for number, ref in enumerate(refs) if ref() is not None]
+"""
+
+
+@pytest.mark.parametrize("way", ["a cell", "a function", "a pull"])
+def test_only_the_last_failure_keeps_its_frames(node, way):
+    """P7: for the post-mortem; those before it give their memory back, however many there were."""
+
+    def fail():
+        import __main__
+
+        __main__.fail()
+
+    node.run(_FAILS)
+    for _ in range(5):
+        if way == "a cell":
+            node.run("fail()")
+        elif way == "a function":
+            assert apply(node, fail).data()["ename"] == "ValueError"
+        else:
+            pull(node, "fail()")
+    assert unpack(pull(node, "kept()").buffers) == [[4]]
+
+
+def test_a_long_answer_is_not_kept_for_a_request_that_comes_again(node):
+    """P7, P2: the program's memory is not for what others have pulled; the request is answered, and does not run."""
+    content = {"expressions": ["list.append(ran, 1) or 'x' * 100_000"]}
+    node.run("ran = []")
+    request = node.request("px_pull_request", content)
+    assert len(unpack(node.reply_to(request).buffers)[0]) == 100_000
+    node.request("px_pull_request", content, id=request)
+
+    def answers():
+        return [one for one in node.said_for(request) if one.type == "px_pull_reply"]
+
+    node.wait_for(lambda: len(answers()) == 2, "it is answered again")
+    again = answers()[1]
+    assert again.data()["status"] == "refused"
+    assert "is not kept" in again.data()["why"]
+    assert again.size < 1000
+    assert unpack(pull(node, "len(ran)").buffers) == [1]
