@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 #: Requests that are remembered, so that one that comes twice is not run twice.
 _REMEMBERED = 1000
 
-# The longest reply that is kept for a request that comes again: the program's memory is not for what others have pulled.
+# The longest reply kept for a request that comes again: the program's memory is not for what others have pulled.
 _KEPT_BYTES = 16 << 10
 _WORK = frozenset(
     {
