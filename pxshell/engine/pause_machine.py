@@ -62,6 +62,7 @@ class PauseRequest:
     patience: float = _LOOK
     note: str = ""  # why no signal was sent
     is_signalled: bool = False  # a signal is under way that shall stop the thread
+    is_repeated: bool = False  # it has been sent twice
 
     def watches(self, code: CodeType) -> bool:
         """Tell whether lines of this code may be where to stop."""
@@ -258,13 +259,18 @@ class PauseMachine:
             return
         if request.rule is not None:
             self._look(request, now, position(), whereabouts)
+        elif self.state is PauseState.INTERRUPTED and not request.is_repeated:
+            # One that came just before the thread began to wait is handled only after that: the next one ends the wait.
+            self.deadline = now + PATIENCE / 2
+            request.is_repeated = True
+            request.note = interrupt()
         elif self.state is PauseState.INTERRUPTED:
             self.deadline = None
             request.is_signalled = False  # Python handles it when the thread is back, and may stop at a line then
             self._step(Step.HOLD)
             self._emit(Held(request.pause_id, whereabouts(), request.note))
         else:
-            self.deadline = now + PATIENCE
+            self.deadline = now + PATIENCE / 2
             self._step(Step.INTERRUPT)
             request.is_signalled = True
             request.note = interrupt()

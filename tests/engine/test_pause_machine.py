@@ -76,7 +76,10 @@ def test_in_a_process_an_illegal_step_is_logged(caplog):
 
 
 def test_a_line_then_a_signal_then_held(machine, told):
-    """The policy that worked: PATIENCE for a line, PATIENCE for the signal."""
+    """The policy that worked: PATIENCE for a line, PATIENCE for the signal, which is sent twice.
+
+    One that comes just before the thread begins to wait in C is handled only after that wait.
+    """
     request = PauseRequest("p")
     assert machine.take(request, None, 10.0)
     sent = []
@@ -84,7 +87,10 @@ def test_a_line_then_a_signal_then_held(machine, told):
     assert not sent
     machine.on_time(10.0 + PATIENCE, lambda: sent.append(1) or "", lambda: PLACE)
     assert (sent, request.is_signalled) == ([1], True)
-    machine.on_time(10.0 + 2 * PATIENCE + 0.01, lambda: "", lambda: PLACE)
+    machine.on_time(10.0 + 1.5 * PATIENCE + 0.01, lambda: sent.append(2) or "", lambda: PLACE)
+    assert (sent, told) == ([1, 2], [])
+    machine.on_time(10.0 + 2 * PATIENCE + 0.02, lambda: sent.append(3) or "", lambda: PLACE)
+    assert sent == [1, 2]
     assert told == [Held("p", PLACE)]
     assert machine.deadline is None
     assert not request.is_signalled
