@@ -172,6 +172,11 @@ class Client:
         return self._shown_states
 
     @property
+    def is_closed(self) -> bool:
+        """Whether it has left the cluster."""
+        return self._closed
+
+    @property
     def trouble(self) -> str:
         """Why nothing gets through, for the moment or for good; "" when all is well. A `px_notice` tells of changes."""
         if self._failure is not None:

@@ -170,10 +170,13 @@ class Cluster:
         return self._info
 
     def client(self, timeout: float = 10.0) -> Client:
-        """Return the client of this object, connected within `timeout` seconds; `stop` closes it."""
+        """Return the client of this object, connected within `timeout` seconds; `stop` closes it.
+
+        It is the same one again, unless that was closed.
+        """
         from pxshell.client import Client
 
-        if self._client is None:
+        if self._client is None or self._client.is_closed:
             self._client = Client(self._connection, timeout=timeout)
         return self._client
 

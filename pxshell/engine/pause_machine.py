@@ -266,7 +266,9 @@ class PauseMachine:
             request.note = interrupt()
         elif self.state is PauseState.INTERRUPTED:
             self.deadline = None
-            request.is_signalled = False  # Python handles it when the thread is back, and may stop at a line then
+            request.is_signalled = request.is_repeated = (
+                False  # Python handles it when the thread is back, and may stop at a line then
+            )
             self._step(Step.HOLD)
             self._emit(Held(request.pause_id, whereabouts(), request.note))
         else:

@@ -68,6 +68,15 @@ def test_with_stops_what_it_started_as_in_ipyparallel():
     assert processes_of(directory) == []
 
 
+def test_a_cluster_has_a_client_again_when_its_last_one_was_closed():
+    """As in ipyparallel: closing a client ends a connection, not the cluster."""
+    with Cluster.start(1) as cluster:
+        cluster.client().close()
+        assert cluster.client() is cluster.client()
+        assert cluster.client()[:].apply_sync(int) == [0]
+    assert list_clusters() == []
+
+
 def test_with_leaves_alone_what_it_attached_to():
     """Another one's cluster runs on."""
     with Cluster.start(1) as cluster:
