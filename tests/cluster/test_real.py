@@ -154,7 +154,7 @@ def test_a_name_is_free_when_the_processes_of_its_last_cluster_have_gone(on_disk
 def test_a_program_that_nobody_launched_for_us_is_listed_attached_to_and_left(tmp_path, mpiexec):
     """Scene 2 with the user's own mpiexec: nothing of ours runs before the attach, and nothing after the stop."""
     (tmp_path / "sim.py").write_text(
-        "import os, time\nwhile not os.path.exists('end'): time.sleep(0.05)\nprint('done')\n"
+        "import os, time\nwhile not os.path.exists('end'): time.sleep(0.05)\nprint('done\\n', end='')\n"
     )
     command = [mpiexec, "-n", "2", sys.executable, "-m", "pxshell.engine", "sim.py"]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "text": True}

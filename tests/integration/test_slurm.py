@@ -141,7 +141,7 @@ def is_loopback(address):
 
 def test_ranks_without_a_process_manager_are_told_of_it_once(slurm, tmp_path):
     """P10: srun without --mpi=pmi2 makes N worlds of one; the line says so and what to do."""
-    (tmp_path / "alone.py").write_text("from mpi4py import MPI\nprint(MPI.COMM_WORLD.size)\n")
+    (tmp_path / "alone.py").write_text("from mpi4py import MPI\nprint(f'{MPI.COMM_WORLD.size}\\n', end='')\n")
     words = [word for word in readme_line() if word not in {"--mpi=pmi2", "sim.py"}]
     with started(slurm, tmp_path, [*words, "alone.py"]) as job:
         out, err = job.communicate(timeout=LIMIT_S)
