@@ -1,5 +1,7 @@
 """Sessions on a scripted client."""
 
+import time
+
 import pytest
 
 from pxshell.ranks import RankSet
@@ -101,3 +103,11 @@ def say():
         failed = staticmethod(failed)
 
     return Say
+
+
+@pytest.fixture
+def running(make_stage):
+    """Give four ranks of a simulation, which run."""
+    stage = make_stage(name="sim-1", mpi="MPICH 5.0.2", script="sim.py", started=time.time())
+    stage.client.set_state("0-3", activity="busy", cell="run")
+    return stage
